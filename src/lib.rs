@@ -1,0 +1,1 @@
+//! payoutd: pays mentors what their customers paid, once, after the dispute window.
