@@ -1,0 +1,16 @@
+//! The rules about money, and nothing else. Domain never waits, reads a clock, talks to a database or to
+//! Stripe: `now` and every fact are arguments, and what to do is returned as data.
+
+pub mod dispute;
+pub mod fees;
+pub mod hold;
+pub mod ids;
+pub mod mentor;
+pub mod money;
+pub mod notice;
+pub mod payment;
+pub mod policy;
+pub mod reason;
+pub mod refund;
+pub mod release;
+pub mod settle;

@@ -1,0 +1,239 @@
+//! What people are told by email, as data. The words are the mail room's; who is told, and why, is decided here.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{MentorId, OperationId, PaymentId};
+use super::mentor::{Capability, Mentor};
+use super::money::{Currency, MinorUnits};
+use super::payment::Payment;
+use super::reason::Reason;
+
+/// A payment as an email speaks of it: no Stripe id, nothing that a person cannot use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentBrief {
+    /// The number that `payoutd explain` takes.
+    pub payment_id: PaymentId,
+    /// The platform's booking, where there is one.
+    pub booking_id: Option<String>,
+    /// The mentor by name, or else by the platform's id; `None` when nobody is named.
+    pub mentor: Option<String>,
+    /// In minor units, what the mentor gets or would get.
+    pub amount_minor: MinorUnits,
+    /// The currency of `amount_minor`.
+    pub currency: Currency,
+}
+
+/// What keeps a mentor's money back that the mentor can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MentorTask {
+    /// Connect a Stripe account.
+    ConnectAccount,
+    /// Finish Stripe's forms.
+    FinishOnboarding,
+    /// Wait: Stripe is checking what was handed in.
+    AwaitReview,
+    /// Connect the account again.
+    Reconnect,
+    /// Sort out a restriction with Stripe.
+    ResolveRestriction,
+}
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Notice {
+    /// To the mentor: the money is in the connected account.
+    Paid {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// When Stripe confirmed it.
+        at: DateTime<Utc>,
+    },
+    /// To the mentor: the money waits for something that the mentor can do.
+    OnHold {
+        /// Which payment; `None` when it is the account as such.
+        payment: Option<PaymentBrief>,
+        /// What to do.
+        task: MentorTask,
+    },
+    /// To the mentor: the transfer was refused, the platform has been told.
+    NotPaid {
+        /// Which payment.
+        payment: PaymentBrief,
+    },
+    /// To the admin: Stripe refused a transfer for good.
+    PaymentFailed {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// Stripe's words.
+        why: String,
+        /// Stripe's code.
+        code: String,
+        /// Counted attempts.
+        attempts: u32,
+    },
+    /// To the admin: nobody knows whether a transfer happened, for too long.
+    OutcomeUnknown {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// Which operation.
+        operation_id: OperationId,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// To the admin: no transfer is tried until this is mended.
+    BreakerOpened {
+        /// What Stripe said or did.
+        why: String,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// To the admin: a payment for which nobody is registered.
+    Unassigned {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// What is missing, in words.
+        why: String,
+    },
+    /// To the admin: a payment is held for something that only a person can settle.
+    NeedsAttention {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// What speaks against paying, in words.
+        why: String,
+    },
+    /// To the admin: everything of a mentor is held because of what Stripe said.
+    MentorHeld {
+        /// Which mentor.
+        mentor_id: MentorId,
+        /// What to call them.
+        mentor: String,
+        /// Stripe's words.
+        why: String,
+    },
+    /// To the admin: the platform's Stripe balance was too short.
+    FundsShort {
+        /// The first payment that had to wait.
+        payment: PaymentBrief,
+    },
+    /// To the admin: a transfer went out although something spoke against it by the time it was known.
+    PaidDespite {
+        /// Which payment.
+        payment: PaymentBrief,
+        /// What speaks against it, in words.
+        why: String,
+    },
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// The platform's admins.
+    Admin,
+    /// A mentor, at this address.
+    Mentor {
+        /// Who.
+        id: MentorId,
+        /// Their address.
+        email: String,
+    },
+}
+
+/// A row for the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Who is told.
+    pub to: Recipient,
+    /// What.
+    pub notice: Notice,
+    /// At most one email is ever written under this key.
+    pub once_key: String,
+    /// Waiting rows with the same key go out as one email; `None` for one email each.
+    pub merge_key: Option<String>,
+    /// The payment it is about.
+    pub payment_id: Option<PaymentId>,
+}
+
+impl Outgoing {
+    /// To the admins; alerts of one kind are merged.
+    pub fn to_admin(notice: Notice, kind: &str, subject: impl std::fmt::Display, payment: Option<PaymentId>) -> Self {
+        Self {
+            to: Recipient::Admin,
+            notice,
+            once_key: format!("admin:{kind}:{subject}"),
+            merge_key: Some(format!("admin:{kind}")),
+            payment_id: payment,
+        }
+    }
+
+    /// To a mentor who has an address, or nothing.
+    pub fn to_mentor(mentor: Option<&Mentor>, notice: Notice, once_key: String, merged: bool) -> Option<Self> {
+        let mentor = mentor?;
+        let email = mentor.email.clone()?;
+        let merge_key = merged.then(|| format!("{}:{}", once_key.split(':').next().unwrap_or("mentor"), mentor.id));
+        let payment_id = notice.payment().map(|p| p.payment_id);
+        let to = Recipient::Mentor { id: mentor.id.clone(), email };
+        Some(Self { to, notice, once_key, merge_key, payment_id })
+    }
+}
+
+impl Notice {
+    /// A word for the kind, as stored in the outbox.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Paid { .. } => "paid",
+            Self::OnHold { .. } => "on_hold",
+            Self::NotPaid { .. } => "not_paid",
+            Self::PaymentFailed { .. } => "payment_failed",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::BreakerOpened { .. } => "breaker_opened",
+            Self::Unassigned { .. } => "unassigned",
+            Self::NeedsAttention { .. } => "needs_attention",
+            Self::MentorHeld { .. } => "mentor_held",
+            Self::FundsShort { .. } => "funds_short",
+            Self::PaidDespite { .. } => "paid_despite",
+        }
+    }
+
+    /// The payment it speaks of.
+    pub fn payment(&self) -> Option<&PaymentBrief> {
+        match self {
+            Self::Paid { payment, .. }
+            | Self::NotPaid { payment }
+            | Self::PaymentFailed { payment, .. }
+            | Self::OutcomeUnknown { payment, .. }
+            | Self::Unassigned { payment, .. }
+            | Self::NeedsAttention { payment, .. }
+            | Self::FundsShort { payment }
+            | Self::PaidDespite { payment, .. } => Some(payment),
+            Self::OnHold { payment, .. } => payment.as_ref(),
+            Self::BreakerOpened { .. } | Self::MentorHeld { .. } => None,
+        }
+    }
+}
+
+/// A payment as emails speak of it, with the amount that the mentor is due now.
+pub fn brief(payment: &Payment, mentor: Option<&Mentor>, amount: MinorUnits) -> PaymentBrief {
+    let named = mentor.and_then(|m| m.name.clone());
+    PaymentBrief {
+        payment_id: payment.id,
+        booking_id: payment.booking_id.clone(),
+        mentor: named.or_else(|| payment.mentor_id.as_ref().map(ToString::to_string)),
+        amount_minor: amount,
+        currency: payment.currency,
+    }
+}
+
+/// What a mentor can do about a reason, if anything.
+pub fn mentor_task(reason: &Reason) -> Option<MentorTask> {
+    match reason {
+        Reason::NoAccount(_) => Some(MentorTask::ConnectAccount),
+        Reason::AccountDisconnected(_) => Some(MentorTask::Reconnect),
+        Reason::TransfersInactive(_, Capability::Pending, _) => Some(MentorTask::AwaitReview),
+        Reason::TransfersInactive(_, _, Some(_)) => Some(MentorTask::ResolveRestriction),
+        Reason::TransfersInactive(..) => Some(MentorTask::FinishOnboarding),
+        _ => None,
+    }
+}

@@ -1,0 +1,192 @@
+//! Who may be paid: the one decision that every path to a transfer asks. It looks at facts and answers; it
+//! changes nothing and knows nothing of queues, workers or retries.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::dispute::{Dispute, Standing, standing};
+use super::hold::Hold;
+use super::ids::{AccountId, ChargeId, MentorId, PaymentId, TransferId};
+use super::mentor::{Account, Capability, Mentor};
+use super::money::{Currency, MinorUnits};
+use super::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
+use super::policy::Policy;
+use super::reason::Reason;
+
+/// All that is known about one payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The payment itself.
+    pub payment: Payment,
+    /// Holds on the payment and on its mentor; lifted ones do not count.
+    pub holds: Vec<Hold>,
+    /// The disputes of its charge.
+    pub disputes: Vec<Dispute>,
+    /// Its mentor, when registered.
+    pub mentor: Option<Mentor>,
+    /// The mentor's connected account, when Stripe has told of it.
+    pub account: Option<Account>,
+    /// A transfer of its charge that is not reversed and that payoutd did not make.
+    pub foreign_transfer: Option<TransferId>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Pay now, this.
+    Release(Plan),
+    /// Nothing speaks against it, but not yet.
+    Wait(Pause),
+    /// These facts speak against it; never empty.
+    Hold(Vec<Reason>),
+}
+
+/// A transfer as it is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Of which payment.
+    pub payment_id: PaymentId,
+    /// To whom.
+    pub mentor_id: MentorId,
+    /// To which account.
+    pub destination: AccountId,
+    /// From which charge.
+    pub charge_id: ChargeId,
+    /// How much.
+    pub amount: MinorUnits,
+    /// In what.
+    pub currency: Currency,
+    /// What a later look-up finds it by.
+    pub transfer_group: String,
+}
+
+/// Whether to pay now. Reasons against it come first, all of them; then the times before which it is not tried.
+pub fn decide(case: &Case, policy: &Policy, now: DateTime<Utc>) -> Decision {
+    let lifecycle = match case.payment.status {
+        PaymentStatus::Releasing => Some(Reason::InFlight),
+        PaymentStatus::Transferred => Some(Reason::Transferred),
+        PaymentStatus::Failed => Some(Reason::FailedForGood),
+        _ => None,
+    };
+    match (lifecycle, may_be_paid(case, policy)) {
+        (Some(reason), Ok(_)) => Decision::Hold(vec![reason]),
+        (Some(reason), Err(reasons)) => Decision::Hold([vec![reason], reasons].concat()),
+        (None, Err(reasons)) => Decision::Hold(reasons),
+        (None, Ok(plan)) => match waits_until(&case.payment).filter(|pause| pause.until > now) {
+            Some(pause) => Decision::Wait(pause),
+            None => Decision::Release(plan),
+        },
+    }
+}
+
+/// The transfer that the facts allow, or everything that speaks against one, whatever the time and whatever
+/// operation is under way.
+pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
+    let mut reasons = Vec::new();
+    reasons.extend(money_reasons(case, policy));
+    reasons.extend(human_reasons(case));
+    reasons.extend(case.disputes.iter().filter_map(dispute_reason));
+    if case.payment.charge_disputed && case.disputes.is_empty() {
+        reasons.push(Reason::DisputeUnread);
+    }
+    let payee = payee(case);
+    match (payee, reasons.is_empty(), &case.payment.charge_id) {
+        (Ok((mentor_id, destination)), true, Some(charge_id)) => Ok(plan(case, mentor_id, destination, charge_id)),
+        (payee, _, charge_id) => {
+            if charge_id.is_none() && case.payment.collection == Collection::Paid {
+                reasons.push(Reason::ChargeUnknown);
+            }
+            reasons.extend(payee.err());
+            Err(reasons)
+        }
+    }
+}
+
+/// The time before which the payment is not tried: the later of its window's end and of its pause.
+pub fn waits_until(payment: &Payment) -> Option<Pause> {
+    let window = payment.window_ends.map(|until| Pause { until, why: WaitWhy::Window });
+    match (window, payment.pause) {
+        (Some(window), Some(pause)) if pause.until > window.until => Some(pause),
+        (window, pause) => window.or(pause),
+    }
+}
+
+/// When the dispute window of a payment ends.
+pub fn window_ends(paid_at: DateTime<Utc>, window: Duration) -> DateTime<Utc> {
+    chrono::Duration::from_std(window)
+        .ok()
+        .and_then(|w| paid_at.checked_add_signed(w))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId) -> Plan {
+    let payment = &case.payment;
+    let group = payment.transfer_group.clone().unwrap_or_else(|| format!("payoutd_{charge_id}"));
+    Plan {
+        payment_id: payment.id,
+        mentor_id,
+        destination,
+        charge_id: charge_id.clone(),
+        amount: payment.mentor_due(),
+        currency: payment.currency,
+        transfer_group: group,
+    }
+}
+
+fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
+    let payment = &case.payment;
+    if payment.collection != Collection::Paid || payment.window_ends.is_none() {
+        return vec![Reason::NotPaid(payment.collection)];
+    }
+    if payment.refunded_in_full() {
+        return vec![Reason::RefundedInFull];
+    }
+    let (due, least) = (payment.mentor_due(), policy.minimum(payment.currency));
+    let settled = payment.settlement_currency.filter(|settled| *settled != payment.currency);
+    [
+        (payment.livemode != policy.livemode).then_some(Reason::OtherMode),
+        payment.destination_charge.then_some(Reason::DestinationCharge),
+        case.foreign_transfer.clone().map(Reason::TransferredElsewhere),
+        payment.fee_conflict.clone().map(Reason::FeeConflict),
+        settled.map(|settled| Reason::OtherSettlement(settled, payment.currency)),
+        (due < least).then_some(Reason::BelowMinimum(payment.currency, due, least)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn human_reasons(case: &Case) -> impl Iterator<Item = Reason> {
+    let flag = case.payment.flag.clone().map(Reason::Flagged);
+    let holds = case.holds.iter().filter(|hold| hold.is_open()).cloned().map(Reason::Held);
+    flag.into_iter().chain(holds)
+}
+
+fn dispute_reason(dispute: &Dispute) -> Option<Reason> {
+    let (id, status) = (dispute.id.clone(), dispute.status.clone());
+    match standing(&dispute.status) {
+        Standing::Cleared => None,
+        Standing::Open => Some(Reason::DisputeOpen(id, status)),
+        Standing::Unknown => Some(Reason::DisputeUnclear(id, status)),
+        Standing::Lost => Some(Reason::DisputeLost(id)),
+    }
+}
+
+fn payee(case: &Case) -> Result<(MentorId, AccountId), Reason> {
+    let named = case.payment.mentor_id.clone().ok_or(Reason::MentorUnnamed)?;
+    let mentor = case.mentor.as_ref().ok_or(Reason::MentorUnknown(named))?;
+    let account_id = mentor.account_id.clone().ok_or_else(|| Reason::NoAccount(mentor.id.clone()))?;
+    let account = case.account.as_ref().ok_or_else(|| Reason::AccountUnread(account_id.clone()))?;
+    if account.deauthorized_at.is_some() {
+        return Err(Reason::AccountDisconnected(account_id));
+    }
+    if account.transfers != Capability::Active {
+        return Err(Reason::TransfersInactive(account_id, account.transfers, account.disabled_reason.clone()));
+    }
+    Ok((mentor.id.clone(), account_id))
+}
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

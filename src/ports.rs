@@ -1,0 +1,20 @@
+//! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
+
+mod mailer;
+
+pub use mailer::*;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// The only source of time, so that tests and simulations can move it.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now, cut to milliseconds.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// Waits.
+    async fn sleep(&self, wait: Duration);
+}
