@@ -1,16 +1,27 @@
 //! The rules about money, and nothing else. Domain never waits, reads a clock, talks to a database or to
 //! Stripe: `now` and every fact are arguments, and what to do is returned as data.
 
+pub mod assemble;
+pub mod breaker;
 pub mod dispute;
+pub mod event;
+pub mod event_object;
+pub mod facts;
 pub mod fees;
 pub mod hold;
 pub mod ids;
 pub mod mentor;
 pub mod money;
 pub mod notice;
+pub mod operation;
+pub mod outcome;
 pub mod payment;
 pub mod policy;
+pub mod read;
 pub mod reason;
 pub mod refund;
 pub mod release;
+pub mod rescue;
+pub mod retry;
 pub mod settle;
+pub mod triage;

@@ -1,0 +1,162 @@
+//! The shapes of Stripe's objects inside an event, as far as payoutd reads them. Unknown fields are fine, and a
+//! field that payoutd does not need is not named.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// An id, given alone or as the object that it names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Expandable {
+    Id(String),
+    Object { id: String },
+}
+
+impl Expandable {
+    pub(super) fn into_id(self) -> String {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Person {
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Session {
+    pub id: String,
+    pub livemode: bool,
+    pub payment_intent: Option<Expandable>,
+    pub payment_status: String,
+    pub amount_total: Option<i64>,
+    pub currency: Option<String>,
+    pub customer_details: Option<Person>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Intent {
+    pub id: String,
+    pub livemode: bool,
+    pub amount: i64,
+    #[serde(default)]
+    pub amount_received: i64,
+    pub currency: String,
+    pub status: String,
+    pub latest_charge: Option<Expandable>,
+    pub receipt_email: Option<String>,
+    pub transfer_group: Option<String>,
+    pub transfer_data: Option<serde::de::IgnoredAny>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Charge {
+    pub id: String,
+    pub livemode: bool,
+    pub amount: i64,
+    pub amount_captured: Option<i64>,
+    #[serde(default)]
+    pub amount_refunded: i64,
+    pub created: i64,
+    pub currency: String,
+    #[serde(default)]
+    pub captured: bool,
+    #[serde(default)]
+    pub paid: bool,
+    pub status: String,
+    #[serde(default)]
+    pub disputed: bool,
+    pub payment_intent: Option<Expandable>,
+    pub billing_details: Option<Person>,
+    pub receipt_email: Option<String>,
+    pub transfer_group: Option<String>,
+    pub transfer_data: Option<serde::de::IgnoredAny>,
+    pub balance_transaction: Option<BalanceTransaction>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// A balance transaction, given alone by id or (where it was asked for) with its currency.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum BalanceTransaction {
+    Object { currency: String },
+    Id(#[expect(dead_code, reason = "only the expanded form says the currency")] String),
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Refund {
+    pub id: String,
+    pub charge: Option<Expandable>,
+    pub amount: i64,
+    pub currency: String,
+    pub status: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    pub id: String,
+    pub charge: Expandable,
+    pub amount: i64,
+    pub currency: String,
+    pub status: String,
+    #[serde(default)]
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Transfer {
+    pub id: String,
+    pub amount: i64,
+    #[serde(default)]
+    pub amount_reversed: i64,
+    pub currency: String,
+    pub created: i64,
+    pub destination: Option<Expandable>,
+    pub source_transaction: Option<Expandable>,
+    pub transfer_group: Option<String>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Account {
+    pub id: String,
+    pub capabilities: Option<Capabilities>,
+    #[serde(default)]
+    pub details_submitted: bool,
+    #[serde(default)]
+    pub payouts_enabled: bool,
+    pub requirements: Option<Requirements>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Capabilities {
+    pub transfers: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Requirements {
+    pub disabled_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Capability {
+    pub id: String,
+    pub account: Expandable,
+    pub status: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Payout {
+    pub id: String,
+    pub amount: i64,
+    pub currency: String,
+    pub status: String,
+    pub failure_message: Option<String>,
+    pub failure_code: Option<String>,
+}

@@ -1,0 +1,285 @@
+//! What follows from an attempt: the operation's next state, the payment's, and whom to tell. Nothing that may have
+//! been done is ever concluded not to have been; only Stripe's own word or a proven absence does that.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::facts::TransferFact;
+use super::ids::TransferId;
+use super::money::MinorUnits;
+use super::notice::{Notice, Outgoing, PaymentBrief, brief};
+use super::operation::{Operation, OperationState};
+use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
+use super::policy::{Policy, RetryPolicy};
+use super::reason::Reason;
+use super::release::{Case, may_be_paid};
+use super::retry;
+use super::triage::{Failure, Verdict, triage};
+
+/// What an attempt brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempted {
+    /// The transfer exists: Stripe answered so, or a look-up found it.
+    Done(TransferFact),
+    /// The request failed.
+    Failed(Failure),
+    /// A look-up found no such transfer.
+    NotFound,
+    /// A look-up, or the reading of the charge beforehand, failed; no request for a transfer left.
+    NotAsked(Failure),
+    /// Not sent, because of what speaks against it by now, or because the amount due has changed.
+    Withdrawn(String),
+}
+
+/// What an operation becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// Its state.
+    pub state: OperationState,
+    /// Its counted attempts.
+    pub attempts: u32,
+    /// When it is due again; `None` when it is at its end.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Since when its outcome is unknown.
+    pub unknown_since: Option<DateTime<Utc>>,
+    /// Stripe's id, once it exists.
+    pub transfer_id: Option<TransferId>,
+    /// The code and words of what went wrong.
+    pub error: Option<(String, String)>,
+}
+
+/// What a payment becomes, where the operation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentNext {
+    /// Its transfer exists.
+    Transferred(TransferId, TransferStatus),
+    /// To be decided anew, not before the pause.
+    Again(Option<Pause>),
+    /// Refused for good.
+    Failed,
+}
+
+/// All that follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    /// For the operation.
+    pub next: Next,
+    /// For the payment; `None` while the operation goes on.
+    pub payment: Option<PaymentNext>,
+    /// A hold to place on the mentor, with Stripe's words.
+    pub hold_mentor: Option<String>,
+    /// Whom to tell.
+    pub notices: Vec<Outgoing>,
+}
+
+impl PaymentNext {
+    /// The status that it stands for.
+    pub fn status(&self) -> PaymentStatus {
+        match self {
+            Self::Transferred(..) => PaymentStatus::Transferred,
+            Self::Again(_) => PaymentStatus::Pending,
+            Self::Failed => PaymentStatus::Failed,
+        }
+    }
+}
+
+/// Concludes an attempt. `case` holds the facts as they are now, under the payment's lock.
+pub fn conclude(op: &Operation, attempted: &Attempted, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Conclusion {
+    let ctx = Context { op, case, policy, now };
+    match attempted {
+        Attempted::Done(transfer) => ctx.done(transfer),
+        Attempted::Failed(failure) => ctx.failed(failure),
+        Attempted::NotFound => ctx.not_found(),
+        Attempted::NotAsked(failure) => ctx.not_asked(failure),
+        Attempted::Withdrawn(why) => ctx.withdrawn(why),
+    }
+}
+
+struct Context<'a> {
+    op: &'a Operation,
+    case: &'a Case,
+    policy: &'a Policy,
+    now: DateTime<Utc>,
+}
+
+impl Context<'_> {
+    fn done(&self, transfer: &TransferFact) -> Conclusion {
+        let brief = self.brief();
+        let paid = Notice::Paid { payment: brief.clone(), at: self.now };
+        let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
+        let despite = may_be_paid(self.case, self.policy).err().map(|reasons| self.paid_despite(brief, &reasons));
+        Conclusion {
+            next: Next {
+                state: OperationState::Confirmed,
+                attempts: self.op.attempts,
+                next_attempt_at: None,
+                unknown_since: None,
+                transfer_id: Some(transfer.id.clone()),
+                error: None,
+            },
+            payment: Some(PaymentNext::Transferred(transfer.id.clone(), transfer_status(transfer))),
+            hold_mentor: None,
+            notices: to_mentor.into_iter().chain(despite).collect(),
+        }
+    }
+
+    fn failed(&self, failure: &Failure) -> Conclusion {
+        let verdict = triage(failure);
+        match verdict {
+            Verdict::Retry | Verdict::Unknown => self.counted(failure, verdict),
+            Verdict::RetrySoon | Verdict::AskAgain => self.busy(failure, verdict),
+            Verdict::StopTheWorld => {
+                self.again(failure, self.op.attempts, self.policy.retry.rescue, self.op.maybe_done)
+            }
+            Verdict::WaitForFunds => self.wait_for_funds(failure),
+            Verdict::HoldMentor => self.hold_mentor(failure),
+            Verdict::Reject => self.failed_for_good(failure, self.op.attempts + 1),
+        }
+    }
+
+    fn counted(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
+        let attempts = self.op.attempts + 1;
+        let unknown = self.op.maybe_done || verdict == Verdict::Unknown;
+        let retry = &self.policy.retry;
+        if attempts < retry.max_attempts {
+            let wait = retry::delay(retry, attempts, self.op.id.0).max(failure.retry_after().unwrap_or_default());
+            return self.again(failure, attempts, wait, unknown);
+        }
+        // An unknown outcome is never turned into a failure by a counter: it is the rescuer's from here.
+        if unknown {
+            self.again(failure, attempts, retry.rescue, true)
+        } else {
+            self.failed_for_good(failure, attempts)
+        }
+    }
+
+    fn busy(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
+        let wait = self.policy.retry.busy.max(failure.retry_after().unwrap_or_default());
+        self.again(failure, self.op.attempts, wait, self.op.maybe_done || verdict == Verdict::AskAgain)
+    }
+
+    fn again(&self, failure: &Failure, attempts: u32, wait: Duration, unknown: bool) -> Conclusion {
+        let next = Next {
+            state: if unknown { OperationState::Unknown } else { OperationState::Planned },
+            attempts,
+            next_attempt_at: Some(self.now + span(wait)),
+            unknown_since: unknown.then(|| self.op.unknown_since.unwrap_or(self.now)),
+            transfer_id: None,
+            error: Some(error(failure)),
+        };
+        let notices = self.unknown_for_long(&next).into_iter().collect();
+        Conclusion { next, payment: None, hold_mentor: None, notices }
+    }
+
+    fn wait_for_funds(&self, failure: &Failure) -> Conclusion {
+        let pause = Pause { until: self.now + span(self.policy.retry.funds), why: WaitWhy::Funds };
+        let notice = Notice::FundsShort { payment: self.brief() };
+        let day = format!("{}:{}", self.now.format("%Y-%m-%d"), self.op.order.currency);
+        let told = Outgoing::to_admin(notice, "funds_short", day, Some(self.op.payment_id));
+        Conclusion { notices: vec![told], ..self.rejected(error(failure), PaymentNext::Again(Some(pause)), None) }
+    }
+
+    fn hold_mentor(&self, failure: &Failure) -> Conclusion {
+        let why = failure.message().to_owned();
+        let mentor_id = self.op.mentor_id.clone();
+        let name = self.case.mentor.as_ref().and_then(|m| m.name.clone());
+        let notice =
+            Notice::MentorHeld { mentor: name.unwrap_or_else(|| mentor_id.to_string()), mentor_id, why: why.clone() };
+        let to_admin = Outgoing::to_admin(notice, "mentor_held", self.op.key.as_str(), Some(self.op.payment_id));
+        let task = super::notice::MentorTask::ResolveRestriction;
+        let on_hold = Notice::OnHold { payment: Some(self.brief()), task };
+        let key = format!("on_hold:{}", self.op.key);
+        let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), on_hold, key, true);
+        let rejected = self.rejected(error(failure), PaymentNext::Again(None), Some(why));
+        Conclusion { notices: std::iter::once(to_admin).chain(to_mentor).collect(), ..rejected }
+    }
+
+    fn failed_for_good(&self, failure: &Failure, attempts: u32) -> Conclusion {
+        let (code, why) = error(failure);
+        let to_admin = Outgoing::to_admin(
+            Notice::PaymentFailed { payment: self.brief(), why: why.clone(), code: code.clone(), attempts },
+            "payment_failed",
+            self.op.key.as_str(),
+            Some(self.op.payment_id),
+        );
+        let not_paid = Notice::NotPaid { payment: self.brief() };
+        let key = format!("not_paid:{}", self.op.key);
+        let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), not_paid, key, false);
+        let mut conclusion = self.rejected((code, why), PaymentNext::Failed, None);
+        conclusion.next.attempts = attempts;
+        conclusion.notices = std::iter::once(to_admin).chain(to_mentor).collect();
+        conclusion
+    }
+
+    fn not_found(&self) -> Conclusion {
+        let settled_at = self.op.last_sent_at.map(|sent| sent + span(self.policy.retry.absence_grace));
+        if settled_at.is_none_or(|at| at <= self.now) {
+            let why = "no such transfer exists at Stripe: the request was never carried out";
+            return self.rejected(("absent".into(), why.into()), PaymentNext::Again(None), None);
+        }
+        let failure = Failure::NoAnswer("not found yet; an earlier request may still be under way".into());
+        let mut conclusion = self.again(&failure, self.op.attempts, Duration::ZERO, true);
+        conclusion.next.next_attempt_at = settled_at;
+        conclusion
+    }
+
+    fn not_asked(&self, failure: &Failure) -> Conclusion {
+        self.again(failure, self.op.attempts, self.policy.retry.preflight, self.op.maybe_done)
+    }
+
+    fn withdrawn(&self, why: &str) -> Conclusion {
+        self.rejected(("withdrawn".into(), why.to_owned()), PaymentNext::Again(None), None)
+    }
+
+    fn rejected(&self, error: (String, String), payment: PaymentNext, hold_mentor: Option<String>) -> Conclusion {
+        let next = Next {
+            state: OperationState::Rejected,
+            attempts: self.op.attempts,
+            next_attempt_at: None,
+            unknown_since: None,
+            transfer_id: None,
+            error: Some(error),
+        };
+        Conclusion { next, payment: Some(payment), hold_mentor, notices: Vec::new() }
+    }
+
+    fn unknown_for_long(&self, next: &Next) -> Option<Outgoing> {
+        let since = next.unknown_since?;
+        let long = self.now - since >= span(self.policy.retry.unknown_alert_after);
+        let notice = Notice::OutcomeUnknown { payment: self.brief(), operation_id: self.op.id, since };
+        long.then(|| Outgoing::to_admin(notice, "outcome_unknown", self.op.id, Some(self.op.payment_id)))
+    }
+
+    fn paid_despite(&self, payment: PaymentBrief, reasons: &[Reason]) -> Outgoing {
+        let why = reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ");
+        let notice = Notice::PaidDespite { payment, why };
+        Outgoing::to_admin(notice, "paid_despite", self.op.id, Some(self.op.payment_id))
+    }
+
+    fn brief(&self) -> PaymentBrief {
+        brief(&self.case.payment, self.case.mentor.as_ref(), self.op.order.amount)
+    }
+}
+
+/// What a transfer's reversals make of it.
+pub fn transfer_status(transfer: &TransferFact) -> TransferStatus {
+    match transfer.reversed {
+        MinorUnits::ZERO => TransferStatus::Paid,
+        reversed if reversed >= transfer.amount => TransferStatus::Reversed,
+        _ => TransferStatus::PartlyReversed,
+    }
+}
+
+fn error(failure: &Failure) -> (String, String) {
+    (failure.code().to_owned(), failure.message().to_owned())
+}
+
+fn span(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// The longest that an operation's outcome may stay unknown before the key is not sent again.
+pub fn key_expires_at(op: &Operation, retry: &RetryPolicy) -> Option<DateTime<Utc>> {
+    op.first_sent_at.map(|sent| sent + span(retry.key_max_age))
+}

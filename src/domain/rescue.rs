@@ -1,0 +1,42 @@
+//! What to do with an operation that is not on the wire: send it (again), look whether it was done, or withdraw it.
+
+use chrono::{DateTime, Utc};
+
+use super::operation::{Operation, TransferOrder};
+use super::outcome::key_expires_at;
+use super::policy::Policy;
+use super::reason::Reason;
+use super::release::{Case, may_be_paid};
+
+/// The next step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send it under its key.
+    Send,
+    /// Ask Stripe whether it was done; send nothing.
+    Look,
+    /// Nothing was done, and nothing is to be: give the payment back to the decision.
+    Withdraw(String),
+}
+
+/// Chooses. What may have been done is never withdrawn, and is sent again only under the same key, while Stripe
+/// keeps the key, and while the facts would allow the very same transfer now: a repeat may be what makes it.
+pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Step {
+    let objection = objection(op, case, policy);
+    let key_expired = key_expires_at(op, &policy.retry).is_some_and(|at| at <= now);
+    match (op.maybe_done, objection) {
+        (false, None) if key_expired => Step::Withdraw("its idempotency key is too old to be sent again".into()),
+        (false, None) => Step::Send,
+        (false, Some(why)) => Step::Withdraw(why),
+        (true, None) if !key_expired => Step::Send,
+        (true, _) => Step::Look,
+    }
+}
+
+fn objection(op: &Operation, case: &Case, policy: &Policy) -> Option<String> {
+    match may_be_paid(case, policy) {
+        Err(reasons) => Some(reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ")),
+        Ok(plan) if TransferOrder::from_plan(&plan) != op.order => Some("what is due has changed since".into()),
+        Ok(_) => None,
+    }
+}
