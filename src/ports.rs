@@ -1,8 +1,14 @@
 //! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
 
+mod gateway;
+mod inbox;
 mod mailer;
+mod store;
 
+pub use gateway::*;
+pub use inbox::*;
 pub use mailer::*;
+pub use store::*;
 
 use std::time::Duration;
 

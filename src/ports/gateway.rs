@@ -1,0 +1,43 @@
+//! Stripe as the jobs see it: a handful of calls, each with its result and what is to be recorded of it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::facts::{AccountFact, DisputeFact, Source, TransferFact};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey};
+use crate::domain::operation::TransferOrder;
+use crate::domain::triage::Failure;
+
+/// A call's result with what is recorded of it.
+#[derive(Debug, Clone)]
+pub struct Called<T> {
+    /// What came of it.
+    pub result: Result<T, Failure>,
+    /// The HTTP status of the answer that counted; `None` when none came.
+    pub status: Option<u16>,
+    /// `Request-Id`.
+    pub request_id: Option<String>,
+    /// From sending to the end of the answer, in wall time.
+    pub took: Duration,
+}
+
+/// The calls that payoutd makes. Each obeys the rate limit that all share, and ends within the call timeout.
+#[async_trait]
+pub trait StripeGateway: Send + Sync {
+    /// Reads a charge with its balance transaction's currency.
+    async fn charge(&self, id: &ChargeId) -> Called<Source>;
+
+    /// Reads all disputes of a charge.
+    async fn disputes_of(&self, charge: &ChargeId) -> Called<Vec<DisputeFact>>;
+
+    /// Reads a connected account.
+    async fn account(&self, id: &AccountId) -> Called<AccountFact>;
+
+    /// Creates a transfer under a key. An answer that does not match the order is [`Failure::Unreadable`].
+    async fn create_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<TransferFact>;
+
+    /// Looks through all transfers of the order's group for the one that `key` asked for. `Ok(None)` only when every
+    /// page was read.
+    async fn find_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<Option<TransferFact>>;
+}
