@@ -17,6 +17,7 @@ use crate::domain::outcome::{Attempted, Conclusion};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Plan};
+use crate::domain::rescue::Step;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +121,8 @@ pub struct Reclaimed {
     pub operation: Operation,
     /// The payment's facts, as they are now.
     pub case: Case,
+    /// What is to be done with it, as far as these facts say.
+    pub step: Step,
 }
 
 /// A call as it is kept for ever.
@@ -159,6 +162,8 @@ pub enum Recorded {
     Written(Box<Conclusion>),
     /// The lease was lost in the meantime: nothing was written, whoever has it now will.
     LeaseLost,
+    /// The database refused this one; the rescuer takes it when its lease runs out.
+    Refused(String),
 }
 
 /// An email's row, leased for sending, with all rows merged into it.

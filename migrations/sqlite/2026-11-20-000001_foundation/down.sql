@@ -1,0 +1,15 @@
+DROP TABLE audit_log;
+DROP TABLE runs;
+DROP TABLE emails;
+DROP TABLE webhook_events;
+DROP TABLE operation_attempts;
+DROP TABLE operations;
+DROP TABLE holds;
+DROP TABLE payouts;
+DROP TABLE transfers;
+DROP TABLE disputes;
+DROP TABLE refunds;
+DROP TABLE payments;
+DROP TABLE payment_sources;
+DROP TABLE accounts;
+DROP TABLE mentors;

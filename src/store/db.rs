@@ -1,0 +1,237 @@
+//! Connections: one pool for the database that is configured, and the way to run a transaction on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
+use diesel_async::pooled_connection::deadpool::Pool;
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use tokio::sync::Mutex;
+use tokio_postgres::NoTls;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::ports::StoreError;
+
+pub(super) type SqliteConn = SyncConnectionWrapper<SqliteConnection>;
+
+/// The database that is configured.
+#[derive(Clone)]
+pub(super) enum Db {
+    /// For production.
+    Postgres(Pool<AsyncPgConnection>),
+    /// Embedded. SQLite has one writer at a time; `writer` lets ours wait their turn instead of polling for it.
+    Sqlite {
+        /// Connections.
+        pool: Pool<SqliteConn>,
+        /// Held while writing.
+        writer: Arc<Mutex<()>>,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// How many connections a daemon uses at most.
+const POOL_SIZE: usize = 8;
+/// How long to wait for a connection before the database counts as away.
+pub(super) const GET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What runs on each new SQLite connection. WAL lets readers read while one writes; FULL makes a commit outlast a
+/// power cut, which the money rule needs.
+const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON;";
+
+impl Db {
+    /// Prepares a pool. Does not connect yet; an SQLite file is made with mode 0600 if it is missing.
+    pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => {
+                let mut config = ManagerConfig::default();
+                config.custom_setup = Box::new(|url| connect_postgres(url.to_owned()).boxed());
+                let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+                let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+                Ok(Self::Postgres(pool.map_err(|e| StoreError::Away(e.to_string()))?))
+            }
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                make_private(Path::new(path))?;
+                let mut config = ManagerConfig::default();
+                config.recycling_method = RecyclingMethod::Fast;
+                config.custom_setup = Box::new(|path| connect_sqlite(path.to_owned()).boxed());
+                let manager = AsyncDieselConnectionManager::new_with_config(path, config);
+                let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+                let pool = pool.map_err(|e| StoreError::Away(e.to_string()))?;
+                Ok(Self::Sqlite { pool, writer: Arc::default(), path: path.into() })
+            }
+            _ => Err(StoreError::Schema("the database URL must begin with sqlite:// or postgres://".into())),
+        }
+    }
+}
+
+/// Takes a connection from a pool, or says that the database is away.
+macro_rules! get {
+    ($pool:expr) => {
+        match tokio::time::timeout($crate::store::db::GET_TIMEOUT, $pool.get()).await {
+            Ok(Ok(conn)) => Ok(conn),
+            Ok(Err(e)) => Err($crate::ports::StoreError::Away(e.to_string())),
+            Err(_) => Err($crate::ports::StoreError::Away("no connection within 5 s".into())),
+        }
+    };
+}
+
+/// Runs a query body in a transaction, compiled once for each database. It runs in a task of its own, so that a caller
+/// who goes away cannot leave a transaction open. Names from `queries` are in scope in the body.
+macro_rules! write {
+    ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
+        let db = $db.clone();
+        let task = tokio::spawn(async move {
+            match db {
+                $crate::store::db::Db::Postgres(pool) => {
+                    #[allow(unused_imports)]
+                    use $crate::store::pg::queries::*;
+                    let mut conn = $crate::store::db::get!(pool)?;
+                    conn.transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
+                }
+                $crate::store::db::Db::Sqlite { pool, writer, .. } => {
+                    #[allow(unused_imports)]
+                    use $crate::store::sqlite::queries::*;
+                    let _turn = writer.lock().await;
+                    let mut conn = $crate::store::db::get!(pool)?;
+                    conn.immediate_transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
+                }
+            }
+        });
+        $crate::store::db::TxError::outcome($doing, task.await)
+    }};
+}
+
+/// Runs a query body without a transaction of its own, compiled once for each database.
+macro_rules! read {
+    ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
+        match &$db {
+            $crate::store::db::Db::Postgres(pool) => {
+                #[allow(unused_imports)]
+                use $crate::store::pg::queries::*;
+                let mut guard = $crate::store::db::get!(pool)?;
+                let $conn = &mut *guard;
+                $body.await.map_err(|e| $crate::store::db::TxError::from(e).into_store($doing))
+            }
+            $crate::store::db::Db::Sqlite { pool, .. } => {
+                #[allow(unused_imports)]
+                use $crate::store::sqlite::queries::*;
+                let mut guard = $crate::store::db::get!(pool)?;
+                let $conn = &mut *guard;
+                $body.await.map_err(|e| $crate::store::db::TxError::from(e).into_store($doing))
+            }
+        }
+    }};
+}
+pub(super) use {get, read, write};
+
+/// What ends a transaction early: the database's word, or ours.
+#[derive(Debug)]
+pub(super) enum TxError {
+    /// The database's.
+    Sql(diesel::result::Error),
+    /// Ours.
+    Store(StoreError),
+}
+
+impl From<diesel::result::Error> for TxError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for TxError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl TxError {
+    /// What a spawned transaction came to.
+    pub(super) fn outcome<T>(
+        doing: &'static str,
+        joined: Result<Result<T, Self>, tokio::task::JoinError>,
+    ) -> Result<T, StoreError> {
+        match joined {
+            Ok(result) => result.map_err(|e| e.into_store(doing)),
+            Err(panic) => Err(StoreError::Refused { doing, why: panic.to_string() }),
+        }
+    }
+
+    /// The error as callers see it.
+    pub(super) fn into_store(self, doing: &'static str) -> StoreError {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match self {
+            Self::Store(error) => error,
+            Self::Sql(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, info)) => {
+                StoreError::Away(info.message().to_owned())
+            }
+            Self::Sql(Error::BrokenTransactionManager) => StoreError::Away("the connection broke".into()),
+            Self::Sql(error) => StoreError::Refused { doing, why: error.to_string() },
+        }
+    }
+}
+
+async fn connect_postgres(url: String) -> ConnectionResult<AsyncPgConnection> {
+    let bad = |e: &dyn std::fmt::Display| ConnectionError::BadConnection(e.to_string());
+    let mut config: tokio_postgres::Config =
+        url.parse().map_err(|e: tokio_postgres::Error| ConnectionError::InvalidConnectionUrl(e.to_string()))?;
+    config.application_name("payoutd").connect_timeout(GET_TIMEOUT);
+    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(|h| matches!(h, Host::Unix(_))) {
+        let (client, connection) = config.connect(NoTls).await.map_err(|e| bad(&explain(&e)))?;
+        return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+    }
+    let (client, connection) = config.connect(tls()).await.map_err(|e| bad(&explain(&e)))?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+}
+
+/// tokio-postgres hides what went wrong behind its source.
+fn explain(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// Certificates are checked against the system's roots, or those of `SSL_CERT_FILE`.
+fn tls() -> MakeRustlsConnect {
+    static TLS: std::sync::OnceLock<MakeRustlsConnect> = std::sync::OnceLock::new();
+    let without_roots = || {
+        let roots = rustls::RootCertStore::empty();
+        MakeRustlsConnect::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+    };
+    TLS.get_or_init(|| MakeRustlsConnect::with_native_certs().map_or_else(|_| without_roots(), |found| found.0)).clone()
+}
+
+async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
+    let mut conn = SqliteConn::establish(&path).await?;
+    conn.batch_execute(SQLITE_SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// Makes a missing file readable by its owner only; SQLite gives its side files the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let away = |e: std::io::Error| {
+        StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()))
+    };
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(away)?;
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(away(e)),
+    }
+}

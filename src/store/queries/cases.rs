@@ -1,0 +1,106 @@
+//! Brings together all that the decision needs to know about some payments: six queries, however many payments.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
+use crate::domain::hold::{Hold, Subject};
+use crate::domain::mentor::{Account, Mentor};
+use crate::domain::release::Case;
+use crate::store::db::TxError;
+use crate::store::rows::{AccountRow, DisputeRow, HoldRow, MentorRow, PaymentRow};
+use crate::store::schema::{accounts, disputes, holds, mentors, operations, transfers};
+
+/// The cases of these payments, in the same order.
+pub(in crate::store) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Case>, TxError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mentors = mentors_of(conn, rows).await?;
+    let accounts = accounts_of(conn, &mentors).await?;
+    let holds = holds_on(conn, rows).await?;
+    let charges: Vec<&str> = rows.iter().filter_map(|row| row.stripe_charge_id.as_deref()).collect();
+    let disputes: Vec<DisputeRow> = disputes::table
+        .filter(disputes::stripe_charge_id.eq_any(&charges))
+        .order(disputes::stripe_dispute_id)
+        .select(DisputeRow::as_select())
+        .load(conn)
+        .await?;
+    let foreign = foreign_transfers(conn, &charges).await?;
+    let mut cases = Vec::with_capacity(rows.len());
+    for row in rows {
+        let payment = row.payment()?;
+        let mentor = payment.mentor_id.as_ref().and_then(|id| mentors.get(id)).cloned();
+        let account = mentor.as_ref().and_then(|m| m.account_id.as_ref()).and_then(|id| accounts.get(id)).cloned();
+        let charge = row.stripe_charge_id.as_deref();
+        let of_charge = disputes.iter().filter(|d| Some(d.stripe_charge_id.as_str()) == charge);
+        let disputes = of_charge.map(|d| d.clone().dispute()).collect::<Result<_, _>>()?;
+        let holds = holds.iter().filter(|hold| concerns(hold, payment.id, payment.mentor_id.as_ref()));
+        let holds = holds.cloned().collect();
+        let foreign_transfer = charge.and_then(|c| foreign.get(c)).cloned();
+        cases.push(Case { payment, holds, disputes, mentor, account, foreign_transfer });
+    }
+    Ok(cases)
+}
+
+fn concerns(hold: &Hold, payment: PaymentId, mentor: Option<&MentorId>) -> bool {
+    match &hold.subject {
+        Subject::Payment(id) => *id == payment,
+        Subject::Mentor(id) => Some(id) == mentor,
+    }
+}
+
+async fn mentors_of(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<MentorId, Mentor>, TxError> {
+    let mut ids: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found: Vec<MentorRow> =
+        mentors::table.filter(mentors::id.eq_any(&ids)).select(MentorRow::as_select()).load(conn).await?;
+    Ok(found.into_iter().map(|row| (MentorId::new(&row.id), row.mentor())).collect())
+}
+
+async fn accounts_of(
+    conn: &mut Conn,
+    mentors: &HashMap<MentorId, Mentor>,
+) -> Result<HashMap<AccountId, Account>, TxError> {
+    let mut ids: Vec<&str> = mentors.values().filter_map(|m| m.account_id.as_ref()).map(AccountId::as_str).collect();
+    ids.sort_unstable();
+    let found: Vec<AccountRow> = accounts::table
+        .filter(accounts::stripe_account_id.eq_any(&ids))
+        .select(AccountRow::as_select())
+        .load(conn)
+        .await?;
+    let account = |row: &AccountRow| row.account().map(|account| (account.id.clone(), account));
+    Ok(found.iter().map(account).collect::<Result<_, _>>()?)
+}
+
+async fn holds_on(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Hold>, TxError> {
+    let payments: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
+    mentors.sort_unstable();
+    mentors.dedup();
+    // Two queries, not one with OR: each is then served by its own partial index.
+    let open = || holds::table.filter(holds::lifted_at.is_null()).order(holds::id).select(HoldRow::as_select());
+    let mut found: Vec<HoldRow> = open().filter(holds::payment_id.eq_any(&payments)).load(conn).await?;
+    found.extend(open().filter(holds::mentor_id.eq_any(&mentors)).load(conn).await?);
+    Ok(found.into_iter().map(HoldRow::hold).collect::<Result<_, _>>()?)
+}
+
+/// Transfers of these charges that are not reversed and that no operation of this database asked for.
+async fn foreign_transfers(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<String, TransferId>, TxError> {
+    let ours = operations::table
+        .filter(operations::idempotency_key.nullable().eq(transfers::operation_key))
+        .select(operations::id);
+    let found: Vec<(Option<String>, String)> = transfers::table
+        .filter(transfers::stripe_charge_id.eq_any(charges))
+        .filter(transfers::amount_reversed.lt(transfers::amount))
+        .filter(diesel::dsl::not(diesel::dsl::exists(ours)))
+        .order(transfers::stripe_transfer_id)
+        .select((transfers::stripe_charge_id, transfers::stripe_transfer_id))
+        .load(conn)
+        .await?;
+    Ok(found.into_iter().filter_map(|(charge, id)| Some((charge?, TransferId::new(id)))).collect())
+}

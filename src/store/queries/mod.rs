@@ -1,0 +1,15 @@
+//! The query bodies. Compiled twice, once for each database: `super` is the one or the other, with its `Conn` and its
+//! `locked!`; so nothing here may use what only one of them has.
+
+pub(in crate::store) mod admin;
+pub(in crate::store) mod cases;
+pub(in crate::store) mod inbox;
+pub(in crate::store) mod operations;
+pub(in crate::store) mod outbox;
+pub(in crate::store) mod project;
+pub(in crate::store) mod release;
+pub(in crate::store) mod told;
+pub(in crate::store) mod versions;
+pub(in crate::store) mod views;
+
+use super::{Conn, HAS_MIGRATIONS, is_projector};

@@ -1,0 +1,285 @@
+//! Operations after their first claim: taking them up again, and tx 2 of the money rule.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, admin, cases, outbox, project, told};
+use crate::domain::facts::Fact;
+use crate::domain::ids::{ChargeId, OperationId, PaymentId};
+use crate::domain::operation::Operation;
+use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
+use crate::domain::policy::Policy;
+use crate::domain::release::Case;
+use crate::domain::rescue::{Step, next_step};
+use crate::ports::{AttemptRecord, Lease, Outcome, Reclaimed, Recorded};
+use crate::store::db::TxError;
+use crate::store::rows::{OperationRow, PaymentRow, corrupt};
+use crate::store::schema::{operation_attempts as attempts, operations, payments};
+use crate::store::types::Timestamp;
+
+/// Takes up operations that are due, or whose lease ran out, and says for each what is to be done.
+pub(in crate::store) async fn reclaim(
+    conn: &mut Conn,
+    limit: i64,
+    lease: &Lease,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Reclaimed>, TxError> {
+    let rows = lock_due(conn, limit, Timestamp::from(now)).await?;
+    let cases = lock_cases(conn, rows.iter().map(|row| row.payment_id).collect()).await?;
+    let mut reclaimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let case = case_of(&cases, PaymentId(row.payment_id))?.clone();
+        // One that was on the wire, or whose outcome was not known, may have been done.
+        let maybe_done = row.maybe_done || row.state != "planned";
+        let unknown_since = row.unknown_since.or(maybe_done.then_some(Timestamp::from(now)));
+        let epoch = row.lease_epoch + 1;
+        let mut operation = row.operation()?;
+        operation.maybe_done = maybe_done;
+        operation.unknown_since = unknown_since.map(DateTime::from);
+        operation.lease_epoch = epoch;
+        let step = next_step(&operation, &case, policy, now);
+        if step == Step::Send {
+            operation.last_sent_at = Some(now);
+        }
+        take(conn, &operation, lease, now).await?;
+        reclaimed.push(Reclaimed { operation, case, step });
+    }
+    Ok(reclaimed)
+}
+
+async fn lock_due(conn: &mut Conn, limit: i64, now: Timestamp) -> Result<Vec<OperationRow>, TxError> {
+    let due = operations::table
+        .filter(operations::state.eq_any(["planned", "unknown"]))
+        .filter(operations::next_attempt_at.le(now))
+        .order(operations::next_attempt_at)
+        .limit(limit)
+        .select(OperationRow::as_select());
+    let mut rows: Vec<OperationRow> = locked_if_free!(due).load(conn).await?;
+    let left = limit - i64::try_from(rows.len()).unwrap_or(limit);
+    let abandoned = operations::table
+        .filter(operations::state.eq("submitting"))
+        .filter(operations::lease_until.lt(now))
+        .order(operations::lease_until)
+        .limit(left)
+        .select(OperationRow::as_select());
+    rows.extend(locked_if_free!(abandoned).load::<OperationRow>(conn).await?);
+    Ok(rows)
+}
+
+async fn take(conn: &mut Conn, op: &Operation, lease: &Lease, now: DateTime<Utc>) -> Result<(), TxError> {
+    diesel::update(operations::table.find(op.id.0))
+        .set((
+            operations::state.eq("submitting"),
+            operations::maybe_done.eq(op.maybe_done),
+            operations::unknown_since.eq(op.unknown_since.map(Timestamp::from)),
+            operations::last_sent_at.eq(op.last_sent_at.map(Timestamp::from)),
+            operations::lease_epoch.eq(op.lease_epoch),
+            operations::lease_owner.eq(&lease.owner),
+            operations::lease_until.eq(Timestamp::from(lease.until)),
+            operations::next_attempt_at.eq(None::<Timestamp>),
+            operations::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Case>, TxError> {
+    let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
+    let rows: Vec<PaymentRow> = locked!(wanted).load(conn).await?;
+    cases::load(conn, &rows).await
+}
+
+fn case_of(cases: &[Case], id: PaymentId) -> Result<&Case, TxError> {
+    let found = cases.iter().find(|case| case.payment.id == id);
+    found.ok_or_else(|| corrupt(format!("payment {id}"), "an operation pays it, and it is not there").into())
+}
+
+/// Takes in what was read of a charge, and answers the facts as they are then.
+pub(in crate::store) async fn refresh_case(
+    conn: &mut Conn,
+    payment: PaymentId,
+    facts: &[Fact],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Case, TxError> {
+    for fact in facts {
+        project::apply(conn, fact, policy, Timestamp::from(now)).await?;
+    }
+    Ok(case_of(&lock_cases(conn, vec![payment.0]).await?, payment)?.clone())
+}
+
+/// Tx 2: writes outcomes, each only if its lease still stands. The calls themselves are recorded in any case.
+pub(in crate::store) async fn record(
+    conn: &mut Conn,
+    outcomes: &[Outcome],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Recorded>, TxError> {
+    let ids: Vec<i64> = outcomes.iter().map(|o| o.operation.id.0).collect();
+    let leased = operations::table
+        .filter(operations::id.eq_any(&ids).and(operations::state.eq("submitting")))
+        .order(operations::id)
+        .select((operations::id, operations::lease_epoch));
+    let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
+    let cases = lock_cases(conn, outcomes.iter().map(|o| o.operation.payment_id.0).collect()).await?;
+    let mut recorded = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let op = &outcome.operation;
+        record_attempts(conn, op.id, &outcome.attempts).await?;
+        if !leased.contains(&(op.id.0, op.lease_epoch)) {
+            recorded.push(Recorded::LeaseLost);
+            continue;
+        }
+        let case = case_of(&cases, op.payment_id)?;
+        let conclusion = conclude(op, &outcome.attempted, case, policy, now);
+        write_conclusion(conn, outcome, &conclusion, policy, now).await?;
+        recorded.push(Recorded::Written(Box::new(conclusion)));
+    }
+    Ok(recorded)
+}
+
+async fn record_attempts(conn: &mut Conn, id: OperationId, calls: &[AttemptRecord]) -> Result<(), TxError> {
+    for call in calls {
+        diesel::insert_into(attempts::table)
+            .values((
+                attempts::operation_id.eq(id.0),
+                attempts::kind.eq(call.kind),
+                attempts::started_at.eq(Timestamp::from(call.started_at)),
+                attempts::duration_ms.eq(i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)),
+                attempts::http_status.eq(call.status.map(i32::from)),
+                attempts::error_code.eq(&call.error_code),
+                attempts::error.eq(&call.error),
+                attempts::request_id.eq(&call.request_id),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn write_conclusion(
+    conn: &mut Conn,
+    outcome: &Outcome,
+    conclusion: &Conclusion,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let op = &outcome.operation;
+    write_operation(conn, outcome, conclusion, now).await?;
+    if let Attempted::Done(transfer) = &outcome.attempted {
+        told::keep_transfer(conn, transfer, Timestamp::from(now)).await?;
+    }
+    if let Some(why) = &conclusion.hold_mentor {
+        admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;
+    }
+    write_payment(conn, op.payment_id, conclusion, now).await?;
+    outbox::write(conn, &conclusion.notices, policy, now).await
+}
+
+async fn write_operation(
+    conn: &mut Conn,
+    outcome: &Outcome,
+    conclusion: &Conclusion,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let next = &conclusion.next;
+    let request_id = outcome.attempts.iter().rev().find_map(|call| call.request_id.as_ref());
+    let (code, words) = next.error.as_ref().map(|(code, words)| (code, words)).unzip();
+    diesel::update(operations::table.find(outcome.operation.id.0))
+        .set((
+            operations::state.eq(next.state.word()),
+            operations::maybe_done.eq(next.unknown_since.is_some()),
+            operations::attempts.eq(i32::try_from(next.attempts).unwrap_or(i32::MAX)),
+            operations::next_attempt_at.eq(next.next_attempt_at.map(Timestamp::from)),
+            operations::unknown_since.eq(next.unknown_since.map(Timestamp::from)),
+            operations::lease_owner.eq(None::<String>),
+            operations::lease_until.eq(None::<Timestamp>),
+            operations::stripe_id.eq(next.transfer_id.as_ref().map(|id| id.as_str())),
+            operations::stripe_request_id.eq(request_id),
+            operations::error_code.eq(code),
+            operations::error.eq(words),
+            operations::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn write_payment(
+    conn: &mut Conn,
+    id: PaymentId,
+    conclusion: &Conclusion,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let at = Timestamp::from(now);
+    let tried = (
+        payments::transfer_retry_count.eq(i32::try_from(conclusion.next.attempts).unwrap_or(i32::MAX)),
+        payments::transfer_error.eq(conclusion.next.error.as_ref().map(|(_, words)| words)),
+        payments::updated_at.eq(at),
+    );
+    let row = diesel::update(payments::table.find(id.0));
+    match &conclusion.payment {
+        None => row.set(tried).execute(conn).await?,
+        Some(next @ PaymentNext::Transferred(transfer, status)) => {
+            let transfer = (
+                payments::transfer_id.eq(transfer.as_str()),
+                payments::transfer_status.eq(status.word()),
+                payments::transferred_at.eq(at),
+            );
+            row.set((tried, payments::status.eq(next.status().word()), transfer)).execute(conn).await?
+        }
+        Some(next @ PaymentNext::Again(pause)) => {
+            let waits = (
+                payments::wait_until.eq(pause.map(|p| Timestamp::from(p.until))),
+                payments::wait_reason.eq(pause.map(|p| p.why.word())),
+                payments::next_check_at.eq(Timestamp::from(pause.map_or(now, |p| p.until))),
+            );
+            row.set((tried, payments::status.eq(next.status().word()), waits)).execute(conn).await?
+        }
+        Some(next @ PaymentNext::Failed) => {
+            row.set((tried, payments::status.eq(next.status().word()), payments::hold_reasons.eq("failed")))
+                .execute(conn)
+                .await?
+        }
+    };
+    Ok(())
+}
+
+/// When the next operation is due, or the next lease ends.
+pub(in crate::store) async fn next_at(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
+    let due: Option<Option<Timestamp>> = operations::table
+        .filter(operations::state.eq_any(["planned", "unknown"]))
+        .filter(operations::next_attempt_at.is_not_null())
+        .order(operations::next_attempt_at)
+        .select(operations::next_attempt_at)
+        .first(conn)
+        .await
+        .optional()?;
+    let lease: Option<Option<Timestamp>> = operations::table
+        .filter(operations::state.eq("submitting"))
+        .order(operations::lease_until)
+        .select(operations::lease_until)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(due.flatten().into_iter().chain(lease.flatten()).min())
+}
+
+/// The operation that pays a charge now or has paid it.
+pub(in crate::store) async fn live_of_charge(
+    conn: &mut Conn,
+    charge: &ChargeId,
+) -> Result<Option<(OperationId, String)>, TxError> {
+    let found: Option<(i64, String)> = operations::table
+        .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
+        .filter(payments::stripe_charge_id.eq(charge.as_str()))
+        .filter(operations::state.ne("rejected"))
+        .select((operations::id, operations::state))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.map(|(id, state)| (OperationId(id), state)))
+}

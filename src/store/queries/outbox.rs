@@ -1,0 +1,173 @@
+//! The outbox: emails are written with what they tell of, and leased for sending later.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::domain::notice::{Outgoing, Recipient};
+use crate::domain::policy::Policy;
+use crate::ports::{DueLetter, Lease, Sent};
+use crate::store::db::TxError;
+use crate::store::rows::{corrupt, json};
+use crate::store::schema::emails;
+use crate::store::types::Timestamp;
+
+/// Writes emails; one whose key was used before is not written again.
+pub(in crate::store) async fn write(
+    conn: &mut Conn,
+    notices: &[Outgoing],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    for outgoing in notices {
+        let (recipient, address, mentor) = match &outgoing.to {
+            Recipient::Admin => ("admin", policy.admin_email.as_str(), None),
+            Recipient::Mentor { id, email } => ("mentor", email.as_str(), Some(id.as_str())),
+        };
+        let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;
+        diesel::insert_into(emails::table)
+            .values((
+                emails::once_key.eq(&outgoing.once_key),
+                emails::merge_key.eq(&outgoing.merge_key),
+                emails::kind.eq(outgoing.notice.kind()),
+                emails::recipient.eq(recipient),
+                emails::to_address.eq(address),
+                emails::mentor_id.eq(mentor),
+                emails::payment_id.eq(outgoing.payment_id.map(|id| id.0)),
+                emails::notice.eq(notice),
+                emails::next_attempt_at.eq(Timestamp::from(now)),
+                emails::created_at.eq(Timestamp::from(now)),
+            ))
+            .on_conflict(emails::once_key)
+            .do_nothing()
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = emails)]
+struct EmailRow {
+    id: i64,
+    merge_key: Option<String>,
+    to_address: String,
+    notice: serde_json::Value,
+    attempts: i32,
+    sent_with: Option<i64>,
+    created_at: Timestamp,
+}
+
+/// Leases due emails. The lease is the time of the next attempt: a worker that dies leaves the email due again.
+pub(in crate::store) async fn lease(
+    conn: &mut Conn,
+    limit: i64,
+    merge_window: Duration,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Vec<DueLetter>, TxError> {
+    let due = emails::table
+        .filter(emails::state.eq("queued").and(emails::next_attempt_at.le(Timestamp::from(now))))
+        .order((emails::next_attempt_at, emails::id))
+        .limit(limit)
+        .select(EmailRow::as_select());
+    let due: Vec<EmailRow> = locked_if_free!(due).load(conn).await?;
+    let mut letters: Vec<DueLetter> = Vec::new();
+    for row in due {
+        if letters.iter().any(|letter| letter.row_ids.contains(&row.id)) {
+            continue;
+        }
+        if let Some(until) = quiet_until(conn, &row, merge_window).await?.filter(|until| *until > now) {
+            let row = emails::table.find(row.id);
+            diesel::update(row).set(emails::next_attempt_at.eq(Timestamp::from(until))).execute(conn).await?;
+            continue;
+        }
+        let rows = merged(conn, row, Timestamp::from(now)).await?;
+        letters.push(letter(conn, &rows, lease).await?);
+    }
+    Ok(letters)
+}
+
+/// Until when alerts of this kind are kept back, since one was sent just now. One that was tried already is not.
+async fn quiet_until(conn: &mut Conn, row: &EmailRow, window: Duration) -> Result<Option<DateTime<Utc>>, TxError> {
+    let (Some(key), None) = (&row.merge_key, row.sent_with) else { return Ok(None) };
+    let last: Option<Option<Timestamp>> = emails::table
+        .filter(emails::merge_key.eq(key).and(emails::state.eq("sent")))
+        .order(emails::sent_at.desc())
+        .select(emails::sent_at)
+        .first(conn)
+        .await
+        .optional()?;
+    let window = TimeDelta::from_std(window).unwrap_or(TimeDelta::MAX);
+    Ok(last.flatten().map(|at| DateTime::from(at) + window))
+}
+
+/// The rows that go out as one email. Once tried, an email keeps its rows: the earlier try may have arrived.
+async fn merged(conn: &mut Conn, first: EmailRow, now: Timestamp) -> Result<Vec<EmailRow>, TxError> {
+    let Some(key) = first.merge_key.clone() else { return Ok(vec![first]) };
+    let waiting = emails::table
+        .filter(emails::merge_key.eq(key).and(emails::state.eq("queued")))
+        .order(emails::id)
+        .into_boxed::<_>();
+    let waiting = match first.sent_with {
+        Some(with) => waiting.filter(emails::sent_with.eq(with)),
+        None => waiting.filter(emails::sent_with.is_null()),
+    };
+    let _ = now;
+    Ok(waiting.select(EmailRow::as_select()).load(conn).await?)
+}
+
+async fn letter(conn: &mut Conn, rows: &[EmailRow], lease: &Lease) -> Result<DueLetter, TxError> {
+    let first = rows.first().ok_or_else(|| corrupt("an email", "it has no rows"))?;
+    let with = first.sent_with.unwrap_or(first.id);
+    let row_ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    diesel::update(emails::table.filter(emails::id.eq_any(&row_ids)))
+        .set((
+            emails::attempts.eq(emails::attempts + 1),
+            emails::next_attempt_at.eq(Timestamp::from(lease.until)),
+            emails::lease_owner.eq(&lease.owner),
+            emails::sent_with.eq(with),
+        ))
+        .execute(conn)
+        .await?;
+    let written_at = DateTime::<Utc>::from(first.created_at);
+    let notices = rows.iter().map(|row| json(format!("email {}", row.id), &row.notice));
+    Ok(DueLetter {
+        message_id: format!("payoutd.{with}.{}", written_at.timestamp_millis()),
+        to: first.to_address.clone(),
+        written_at,
+        notices: notices.collect::<Result<_, _>>()?,
+        attempts: first.attempts + 1,
+        row_ids,
+    })
+}
+
+/// Records what sending came to.
+pub(in crate::store) async fn sent(
+    conn: &mut Conn,
+    letter: &DueLetter,
+    sent: &Sent,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let rows = emails::table.filter(emails::id.eq_any(&letter.row_ids).and(emails::state.eq("queued")));
+    let unleased = emails::lease_owner.eq(None::<String>);
+    match sent {
+        Sent::Accepted => {
+            let at = Timestamp::from(now);
+            let done = (emails::state.eq("sent"), emails::sent_at.eq(at), emails::error.eq(None::<String>));
+            diesel::update(rows).set((done, unleased)).execute(conn).await?
+        }
+        Sent::Later(at, why) => {
+            let again = (emails::next_attempt_at.eq(Timestamp::from(*at)), emails::error.eq(why));
+            diesel::update(rows).set((again, unleased)).execute(conn).await?
+        }
+        Sent::GivenUp(why) => {
+            let failed = (emails::state.eq("failed"), emails::error.eq(why));
+            diesel::update(rows).set((failed, unleased)).execute(conn).await?
+        }
+    };
+    Ok(())
+}

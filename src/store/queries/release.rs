@@ -1,0 +1,257 @@
+//! The release run's side of the database: which payments are due to be looked at, and tx 1 of the money rule.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, cases, outbox, project};
+use crate::domain::ids::{AccountId, OperationId, PaymentId, PaymentKey};
+use crate::domain::operation::{Operation, TransferOrder, transfer_key};
+use crate::domain::payment::{Pause, PaymentStatus};
+use crate::domain::policy::Policy;
+use crate::domain::release::{Case, Decision, Plan, decide};
+use crate::domain::settle::{Settlement, settle};
+use crate::ports::{Claimed, Lease, Picked, Preflighted};
+use crate::store::db::TxError;
+use crate::store::rows::{PaymentRow, corrupt};
+use crate::store::schema::{accounts, mentors, operations, payments};
+use crate::store::types::Timestamp;
+
+/// Looks at payments that are due to be looked at, under their locks. Those that may be paid are left alone by others
+/// until `revisit_at`: should this daemon die, they are looked at again then.
+pub(in crate::store) async fn pick_due(
+    conn: &mut Conn,
+    limit: i64,
+    revisit_at: DateTime<Utc>,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Picked, TxError> {
+    let due = payments::table.filter(payments::next_check_at.le(Timestamp::from(now)));
+    let due = due.order(payments::next_check_at).limit(limit).select(PaymentRow::as_select());
+    let rows: Vec<PaymentRow> = locked_if_free!(due).load(conn).await?;
+    let mut picked = Picked { looked_at: rows.len(), ..Picked::default() };
+    for case in cases::load(conn, &rows).await? {
+        let decision = decide(&case, policy, now);
+        let settlement = settle(&case, &decision);
+        match (decision, settlement) {
+            (Decision::Release(plan), _) => {
+                let row = payments::table.find(case.payment.id.0);
+                let set = payments::next_check_at.eq(Timestamp::from(revisit_at));
+                diesel::update(row).set(set).execute(conn).await?;
+                picked.ready.push((plan, case));
+            }
+            (decision, Some(settlement)) => {
+                let held = matches!(decision, Decision::Hold(_));
+                picked.held += usize::from(held);
+                picked.waiting += usize::from(!held);
+                write_settlement(conn, &case, &settlement, policy, now).await?;
+            }
+            (_, None) => {}
+        }
+    }
+    Ok(picked)
+}
+
+async fn write_settlement(
+    conn: &mut Conn,
+    case: &Case,
+    settlement: &Settlement,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    diesel::update(payments::table.find(case.payment.id.0))
+        .set((
+            payments::status.eq(settlement.status.word()),
+            payments::hold_reasons.eq(&settlement.hold_reasons),
+            payments::next_check_at.eq(settlement.next_check_at.map(Timestamp::from)),
+            payments::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    outbox::write(conn, &settlement.notices, policy, now).await
+}
+
+/// What a run would look at now, without writing.
+pub(in crate::store) async fn preview(
+    conn: &mut Conn,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Case, DateTime<Utc>)>, TxError> {
+    let rows: Vec<PaymentRow> = payments::table
+        .filter(payments::next_check_at.le(Timestamp::from(now)))
+        .order(payments::next_check_at)
+        .limit(limit)
+        .select(PaymentRow::as_select())
+        .load(conn)
+        .await?;
+    let due: Vec<_> = rows.iter().map(|row| row.next_check_at.map_or(now, DateTime::from)).collect();
+    Ok(cases::load(conn, &rows).await?.into_iter().zip(due).collect())
+}
+
+/// Tx 1: locks each payment, takes in what Stripe said of its charge, decides again, and commits the intent.
+pub(in crate::store) async fn claim(
+    conn: &mut Conn,
+    ready: &[Preflighted],
+    lease: &Lease,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, TxError> {
+    let ids: Vec<i64> = ready.iter().map(|p| p.payment_id.0).collect();
+    let free = lock_if_free(conn, &ids).await?;
+    for payment in ready.iter().filter(|p| free.iter().any(|row| row.id == p.payment_id.0)) {
+        for fact in &payment.facts {
+            project::apply(conn, fact, policy, Timestamp::from(now)).await?;
+        }
+    }
+    // Read again under the lock, now with what Stripe said.
+    let rows = lock_if_free(conn, &ids).await?;
+    let cases = cases::load(conn, &rows).await?;
+    let mut claimed = Vec::with_capacity(ready.len());
+    for (row, case) in rows.iter().zip(&cases) {
+        claimed.push(claim_one(conn, row, case, lease, policy, now).await?);
+    }
+    let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
+    claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
+    Ok(claimed)
+}
+
+async fn lock_if_free(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentRow>, TxError> {
+    let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
+    Ok(locked_if_free!(wanted).load(conn).await?)
+}
+
+async fn claim_one(
+    conn: &mut Conn,
+    row: &PaymentRow,
+    case: &Case,
+    lease: &Lease,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Claimed, TxError> {
+    let id = case.payment.id;
+    if case.payment.status == PaymentStatus::Releasing || case.payment.status == PaymentStatus::Transferred {
+        return Ok(Claimed::Taken(id));
+    }
+    let decision = decide(case, policy, now);
+    if let Some(settlement) = settle(case, &decision) {
+        write_settlement(conn, case, &settlement, policy, now).await?;
+    }
+    match decision {
+        Decision::Release(plan) => {
+            let key = PaymentKey::new(&row.payment_key);
+            Ok(Claimed::Submit(commit_intent(conn, &key, &plan, lease, now).await?))
+        }
+        Decision::Wait(pause) => Ok(Claimed::Waits(id, pause)),
+        Decision::Hold(reasons) => Ok(Claimed::Held(id, reasons)),
+    }
+}
+
+/// Writes the operation, leased to this worker, and marks the payment.
+async fn commit_intent(
+    conn: &mut Conn,
+    payment_key: &PaymentKey,
+    plan: &Plan,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Operation, TxError> {
+    let at = Timestamp::from(now);
+    let of_payment = operations::table.filter(operations::payment_id.eq(plan.payment_id.0));
+    let latest: Option<i32> =
+        of_payment.order(operations::generation.desc()).select(operations::generation).first(conn).await.optional()?;
+    let generation = latest.unwrap_or(0) + 1;
+    let key = transfer_key(payment_key, generation);
+    let order = TransferOrder::from_plan(plan);
+    let parameters = serde_json::to_value(&order).map_err(|e| corrupt(&key, e))?;
+    let id: i64 = diesel::insert_into(operations::table)
+        .values((
+            operations::kind.eq("transfer"),
+            operations::payment_id.eq(plan.payment_id.0),
+            operations::mentor_id.eq(plan.mentor_id.as_str()),
+            operations::generation.eq(generation),
+            operations::idempotency_key.eq(key.as_str()),
+            (operations::amount.eq(plan.amount.get()), operations::currency.eq(plan.currency.code())),
+            operations::parameters.eq(parameters),
+            operations::state.eq("submitting"),
+            (operations::first_sent_at.eq(at), operations::last_sent_at.eq(at)),
+            operations::lease_epoch.eq(1),
+            operations::lease_owner.eq(&lease.owner),
+            operations::lease_until.eq(Timestamp::from(lease.until)),
+            (operations::created_at.eq(at), operations::updated_at.eq(at)),
+        ))
+        .returning(operations::id)
+        .get_result(conn)
+        .await?;
+    diesel::update(payments::table.find(plan.payment_id.0))
+        .set((
+            payments::status.eq("releasing"),
+            payments::hold_reasons.eq(""),
+            payments::next_check_at.eq(None::<Timestamp>),
+            payments::wait_until.eq(None::<Timestamp>),
+            payments::wait_reason.eq(None::<String>),
+            payments::updated_at.eq(at),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(Operation {
+        id: OperationId(id),
+        payment_id: plan.payment_id,
+        mentor_id: plan.mentor_id.clone(),
+        generation,
+        key,
+        order,
+        maybe_done: false,
+        attempts: 0,
+        first_sent_at: Some(now),
+        last_sent_at: Some(now),
+        unknown_since: None,
+        lease_epoch: 1,
+    })
+}
+
+/// Lets payments wait.
+pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let until = Timestamp::from(pause.until);
+    let open = payments::table
+        .filter(payments::id.eq_any(&ids))
+        .filter(payments::status.eq_any(["pending", "held", "refunded"]));
+    diesel::update(open)
+        .set((
+            payments::wait_until.eq(until),
+            payments::wait_reason.eq(pause.why.word()),
+            payments::next_check_at.eq(until),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Accounts of mentors that Stripe has not told of, or that were not active when last told of, longer ago than
+/// `stale_before`.
+pub(in crate::store) async fn accounts_to_read(
+    conn: &mut Conn,
+    stale_before: Timestamp,
+    limit: i64,
+) -> Result<Vec<AccountId>, TxError> {
+    let known = accounts::table.filter(accounts::stripe_account_id.nullable().eq(mentors::stripe_account_id));
+    let unread: Vec<Option<String>> = mentors::table
+        .filter(mentors::stripe_account_id.is_not_null())
+        .filter(diesel::dsl::not(diesel::dsl::exists(known)))
+        .order(mentors::id)
+        .select(mentors::stripe_account_id)
+        .limit(limit)
+        .load(conn)
+        .await?;
+    let of_mentor = mentors::table.filter(mentors::stripe_account_id.eq(accounts::stripe_account_id.nullable()));
+    let stale: Vec<String> = accounts::table
+        .filter(accounts::transfers.ne("active"))
+        .filter(accounts::transfers_told_at.lt(stale_before))
+        .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
+        .filter(diesel::dsl::exists(of_mentor))
+        .order(accounts::stripe_account_id)
+        .select(accounts::stripe_account_id)
+        .limit(limit)
+        .load(conn)
+        .await?;
+    Ok(unread.into_iter().flatten().chain(stale).map(AccountId::new).collect())
+}

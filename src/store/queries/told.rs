@@ -1,0 +1,247 @@
+//! What Stripe told of refunds, disputes, transfers, accounts and payouts: the later telling wins.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Stamp, TransferFact};
+use crate::domain::ids::{AccountId, ChargeId, EventId, PaymentKey};
+use crate::domain::money::MinorUnits;
+use crate::domain::outcome::transfer_status;
+use crate::store::db::TxError;
+use crate::store::rows::AccountRow;
+use crate::store::schema::{accounts, disputes, payments, payouts, refunds, transfers};
+use crate::store::types::Timestamp;
+
+/// The columns of a stamp.
+pub(super) type StampColumns = (Timestamp, i16, String);
+
+/// A stamp from its columns.
+pub(super) fn stamp((told_at, rank, event_id): StampColumns) -> Stamp {
+    Stamp { told_at: told_at.into(), rank, event_id: EventId::new(event_id) }
+}
+
+/// The payment of a charge, where it is known.
+pub(super) async fn key_of_charge(conn: &mut Conn, charge: &ChargeId) -> Result<Option<PaymentKey>, TxError> {
+    let key: Option<String> = payments::table
+        .filter(payments::stripe_charge_id.eq(charge.as_str()))
+        .select(payments::payment_key)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(key.map(PaymentKey::new))
+}
+
+/// Keeps a refund if it is told later than what is kept.
+pub(super) async fn keep_refund(conn: &mut Conn, fact: &RefundFact) -> Result<(), TxError> {
+    let kept: Option<StampColumns> = refunds::table
+        .find(fact.id.as_str())
+        .select((refunds::told_at, refunds::rank, refunds::event_id))
+        .first(conn)
+        .await
+        .optional()?;
+    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
+        return Ok(());
+    }
+    let columns = (
+        refunds::stripe_charge_id.eq(fact.charge_id.as_str()),
+        refunds::amount.eq(fact.amount.get()),
+        refunds::currency.eq(fact.currency.code()),
+        refunds::status.eq(&fact.status),
+        refunds::told_at.eq(Timestamp::from(fact.stamp.told_at)),
+        refunds::rank.eq(fact.stamp.rank),
+        refunds::event_id.eq(fact.stamp.event_id.as_str()),
+    );
+    diesel::insert_into(refunds::table)
+        .values((refunds::stripe_refund_id.eq(fact.id.as_str()), columns))
+        .on_conflict(refunds::stripe_refund_id)
+        .do_update()
+        .set(columns)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a dispute if it is told later than what is kept.
+pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<(), TxError> {
+    let dispute = &fact.dispute;
+    let kept: Option<StampColumns> = disputes::table
+        .find(dispute.id.as_str())
+        .select((disputes::told_at, disputes::rank, disputes::event_id))
+        .first(conn)
+        .await
+        .optional()?;
+    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
+        return Ok(());
+    }
+    let columns = (
+        disputes::stripe_charge_id.eq(dispute.charge_id.as_str()),
+        disputes::amount.eq(dispute.amount.get()),
+        disputes::currency.eq(dispute.currency.code()),
+        disputes::status.eq(&dispute.status),
+        disputes::reason.eq(&dispute.reason),
+        disputes::told_at.eq(Timestamp::from(fact.stamp.told_at)),
+        disputes::rank.eq(fact.stamp.rank),
+        disputes::event_id.eq(fact.stamp.event_id.as_str()),
+    );
+    diesel::insert_into(disputes::table)
+        .values((disputes::stripe_dispute_id.eq(dispute.id.as_str()), columns))
+        .on_conflict(disputes::stripe_dispute_id)
+        .do_update()
+        .set(columns)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps a transfer; what was reversed of it only ever grows.
+pub(super) async fn keep_transfer(conn: &mut Conn, fact: &TransferFact, now: Timestamp) -> Result<Option<PaymentKey>, TxError> {
+    let kept: Option<i64> = transfers::table
+        .find(fact.id.as_str())
+        .select(transfers::amount_reversed)
+        .first(conn)
+        .await
+        .optional()?;
+    let reversed = fact.reversed.get().max(kept.unwrap_or(0));
+    diesel::insert_into(transfers::table)
+        .values((
+            transfers::stripe_transfer_id.eq(fact.id.as_str()),
+            transfers::stripe_charge_id.eq(fact.charge_id.as_ref().map(ChargeId::as_str)),
+            transfers::destination.eq(fact.destination.as_str()),
+            transfers::amount.eq(fact.amount.get()),
+            transfers::amount_reversed.eq(reversed),
+            transfers::currency.eq(fact.currency.code()),
+            transfers::transfer_group.eq(&fact.transfer_group),
+            transfers::operation_key.eq(&fact.operation_key),
+            transfers::created_at.eq(Timestamp::from(fact.created_at)),
+        ))
+        .on_conflict(transfers::stripe_transfer_id)
+        .do_update()
+        .set(transfers::amount_reversed.eq(reversed))
+        .execute(conn)
+        .await?;
+    let latest = TransferFact { reversed: MinorUnits::new(reversed).unwrap_or_default(), ..fact.clone() };
+    diesel::update(payments::table.filter(payments::transfer_id.eq(fact.id.as_str())))
+        .set((payments::transfer_status.eq(transfer_status(&latest).word()), payments::updated_at.eq(now)))
+        .execute(conn)
+        .await?;
+    match &fact.charge_id {
+        Some(charge) => key_of_charge(conn, charge).await,
+        None => Ok(None),
+    }
+}
+
+/// Keeps what was told of an account. Capability and the rest come in different events and have a stamp each.
+pub(in crate::store) async fn keep_account(
+    conn: &mut Conn,
+    fact: &AccountFact,
+    read_at: Option<Timestamp>,
+) -> Result<(), TxError> {
+    let kept: Option<AccountRow> =
+        accounts::table.find(fact.id.as_str()).select(AccountRow::as_select()).first(conn).await.optional()?;
+    let told_at = Timestamp::from(fact.stamp.told_at);
+    let capability = (
+        accounts::transfers.eq(fact.transfers.word()),
+        accounts::transfers_told_at.eq(told_at),
+        accounts::transfers_rank.eq(fact.stamp.rank),
+        accounts::transfers_event_id.eq(fact.stamp.event_id.as_str()),
+    );
+    if kept.is_none() {
+        diesel::insert_into(accounts::table)
+            .values((accounts::stripe_account_id.eq(fact.id.as_str()), capability))
+            .execute(conn)
+            .await?;
+    }
+    let row = accounts::table.find(fact.id.as_str());
+    let newer = |kept: &AccountRow| {
+        let columns = (kept.transfers_told_at, kept.transfers_rank, kept.transfers_event_id.clone());
+        fact.stamp > stamp(columns)
+    };
+    if kept.as_ref().is_some_and(newer) {
+        diesel::update(row).set(capability).execute(conn).await?;
+    }
+    let details_kept = kept.as_ref().and_then(|k| k.details_told_at.zip(k.details_event_id.clone()));
+    let later = details_kept.is_none_or(|kept| (told_at, fact.stamp.event_id.as_str()) > (kept.0, kept.1.as_str()));
+    if let (Some(details), true) = (&fact.details, later) {
+        // An account that left and is told of later has come back.
+        let deauthorized = kept.and_then(|k| k.deauthorized_at).filter(|left| *left >= told_at);
+        diesel::update(row)
+            .set((
+                accounts::details_submitted.eq(details.details_submitted),
+                accounts::payouts_enabled.eq(details.payouts_enabled),
+                accounts::disabled_reason.eq(&details.disabled_reason),
+                accounts::details_told_at.eq(told_at),
+                accounts::details_event_id.eq(fact.stamp.event_id.as_str()),
+                accounts::deauthorized_at.eq(deauthorized),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    if let Some(read_at) = read_at {
+        diesel::update(row).set(accounts::read_at.eq(read_at)).execute(conn).await?;
+    }
+    super::admin::lift_restriction(conn, &fact.id, told_at).await
+}
+
+/// An account left the platform, unless it was told of later.
+pub(super) async fn deauthorize(conn: &mut Conn, account: &AccountId, told: &Stamp) -> Result<(), TxError> {
+    let told_at = Timestamp::from(told.told_at);
+    let kept: Option<(Option<Timestamp>, Option<Timestamp>)> = accounts::table
+        .find(account.as_str())
+        .select((accounts::details_told_at, accounts::deauthorized_at))
+        .first(conn)
+        .await
+        .optional()?;
+    match kept {
+        Some((details, left)) if details.is_some_and(|d| d > told_at) || left.is_some_and(|l| l >= told_at) => {}
+        Some(_) => {
+            let row = diesel::update(accounts::table.find(account.as_str()));
+            row.set(accounts::deauthorized_at.eq(told_at)).execute(conn).await?;
+        }
+        None => {
+            diesel::insert_into(accounts::table)
+                .values((
+                    accounts::stripe_account_id.eq(account.as_str()),
+                    accounts::transfers.eq("inactive"),
+                    accounts::transfers_told_at.eq(told_at),
+                    accounts::transfers_rank.eq(i16::MIN),
+                    accounts::transfers_event_id.eq(told.event_id.as_str()),
+                    accounts::deauthorized_at.eq(told_at),
+                ))
+                .execute(conn)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a payout if it is told later than what is kept.
+pub(super) async fn keep_payout(conn: &mut Conn, fact: &PayoutFact) -> Result<(), TxError> {
+    let kept: Option<StampColumns> = payouts::table
+        .find(fact.id.as_str())
+        .select((payouts::told_at, payouts::rank, payouts::event_id))
+        .first(conn)
+        .await
+        .optional()?;
+    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
+        return Ok(());
+    }
+    let columns = (
+        payouts::stripe_account_id.eq(fact.account_id.as_ref().map(AccountId::as_str)),
+        payouts::amount.eq(fact.amount.get()),
+        payouts::currency.eq(fact.currency.code()),
+        payouts::status.eq(&fact.status),
+        payouts::failure.eq(&fact.failure),
+        payouts::told_at.eq(Timestamp::from(fact.stamp.told_at)),
+        payouts::rank.eq(fact.stamp.rank),
+        payouts::event_id.eq(fact.stamp.event_id.as_str()),
+    );
+    diesel::insert_into(payouts::table)
+        .values((payouts::stripe_payout_id.eq(fact.id.as_str()), columns))
+        .on_conflict(payouts::stripe_payout_id)
+        .do_update()
+        .set(columns)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

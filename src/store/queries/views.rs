@@ -1,0 +1,227 @@
+//! What people look at: a payment, its story, figures of everything. Reads only.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::count_star;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, cases};
+use crate::domain::payment::PaymentStatus;
+use crate::ports::{PaymentRef, PaymentView, StatusFigures, TimelineEntry};
+use crate::store::db::TxError;
+use crate::store::rows::{PaymentRow, utc};
+use crate::store::schema::{
+    audit_log, emails, holds, operation_attempts as attempts, operations, payments, runs, webhook_events as events,
+};
+use crate::store::types::Timestamp;
+
+/// Finds a payment by its number or by any of its ids; of several with the same booking, the newest.
+pub(in crate::store) async fn find(conn: &mut Conn, by: &PaymentRef) -> Result<Option<PaymentView>, TxError> {
+    let found = payments::table.order(payments::id.desc()).into_boxed::<_>();
+    let found = match by {
+        PaymentRef::Number(id) => found.filter(payments::id.eq(id.0)),
+        PaymentRef::Text(text) => found.filter(
+            payments::stripe_payment_intent_id
+                .eq(text)
+                .or(payments::stripe_charge_id.eq(text))
+                .or(payments::stripe_checkout_session_id.eq(text))
+                .or(payments::transfer_id.eq(text))
+                .or(payments::booking_id.eq(text)),
+        ),
+    };
+    let row: Option<PaymentRow> = found.select(PaymentRow::as_select()).first(conn).await.optional()?;
+    Ok(views(conn, row.into_iter().collect()).await?.pop())
+}
+
+/// Payments, newest first.
+pub(in crate::store) async fn list(
+    conn: &mut Conn,
+    status: Option<PaymentStatus>,
+    limit: i64,
+) -> Result<Vec<PaymentView>, TxError> {
+    let found = payments::table.order(payments::id.desc()).limit(limit).into_boxed::<_>();
+    let found = match status {
+        Some(status) => found.filter(payments::status.eq(status.word())),
+        None => found,
+    };
+    let rows = found.select(PaymentRow::as_select()).load(conn).await?;
+    views(conn, rows).await
+}
+
+async fn views(conn: &mut Conn, rows: Vec<PaymentRow>) -> Result<Vec<PaymentView>, TxError> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let latest: Vec<(i64, String, i32)> = operations::table
+        .filter(operations::payment_id.eq_any(&ids))
+        .order((operations::payment_id, operations::generation))
+        .select((operations::payment_id, operations::state, operations::attempts))
+        .load(conn)
+        .await?;
+    let cases = cases::load(conn, &rows).await?;
+    let view = |(row, case): (PaymentRow, crate::domain::release::Case)| {
+        let operation = latest.iter().rfind(|(id, ..)| *id == row.id);
+        PaymentView {
+            mentor_due_minor: case.payment.mentor_due().get(),
+            platform_fee_minor: row.platform_fee,
+            paid_at: utc(row.paid_at),
+            next_check_at: utc(row.next_check_at),
+            last_error: row.transfer_error,
+            operation: operation.map(|(_, state, attempts)| (state.clone(), *attempts)),
+            case,
+        }
+    };
+    Ok(rows.into_iter().zip(cases).map(view).collect())
+}
+
+/// A payment's story, oldest first.
+pub(in crate::store) async fn timeline(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    let mut story = told(conn, id).await?;
+    story.extend(done(conn, id).await?);
+    story.extend(decided(conn, id).await?);
+    story.sort_by_key(|entry| entry.at);
+    Ok(story)
+}
+
+fn entry(at: Timestamp, kind: &str, what: String) -> TimelineEntry {
+    TimelineEntry { at: at.into(), kind: kind.to_owned(), what }
+}
+
+async fn told(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    let key: Option<String> =
+        payments::table.find(id).select(payments::payment_key).first(conn).await.optional()?;
+    let rows: Vec<(Timestamp, String, String, String)> = events::table
+        .filter(events::payment_key.eq(key))
+        .select((events::received_at, events::kind, events::event_id, events::state))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(at, kind, event, state)| entry(at, "event", format!("{kind} {event} {state}"))).collect())
+}
+
+async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    let of_payment = operations::table.filter(operations::payment_id.eq(id));
+    let intents: Vec<(Timestamp, i64, i32, String)> = of_payment
+        .select((operations::created_at, operations::id, operations::generation, operations::idempotency_key))
+        .load(conn)
+        .await?;
+    let intent = |(at, id, generation, key): (Timestamp, i64, i32, String)| {
+        entry(at, "operation", format!("transfer intended: operation {id}, generation {generation}, key {key}"))
+    };
+    let mut story: Vec<TimelineEntry> = intents.into_iter().map(intent).collect();
+    type Call = (Timestamp, i64, String, i64, Option<i32>, Option<String>, Option<String>);
+    let calls: Vec<Call> = attempts::table
+        .inner_join(operations::table.on(operations::id.eq(attempts::operation_id)))
+        .filter(operations::payment_id.eq(id))
+        .order(attempts::id)
+        .select((
+            attempts::started_at,
+            attempts::operation_id,
+            attempts::kind,
+            attempts::duration_ms,
+            attempts::http_status,
+            attempts::error,
+            attempts::request_id,
+        ))
+        .load(conn)
+        .await?;
+    story.extend(calls.into_iter().map(|(at, operation, kind, took, status, error, request)| {
+        let status = status.map_or("no answer".into(), |s| format!("HTTP {s}"));
+        let error = error.map_or(String::new(), |e| format!(": {e}"));
+        let request = request.map_or(String::new(), |r| format!(" ({r})"));
+        let kind = kind.replace('_', " ");
+        entry(at, "attempt", format!("operation {operation}: {kind}, {status} after {took} ms{request}{error}"))
+    }));
+    Ok(story)
+}
+
+async fn decided(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    type Email = (Timestamp, String, String, String, Option<Timestamp>);
+    let mails: Vec<Email> = emails::table
+        .filter(emails::payment_id.eq(id))
+        .select((emails::created_at, emails::kind, emails::recipient, emails::state, emails::sent_at))
+        .load(conn)
+        .await?;
+    let mail = |(at, kind, to, state, sent_at): Email| {
+        entry(sent_at.unwrap_or(at), "email", format!("{} to the {to}: {state}", kind.replace('_', " ")))
+    };
+    let mut story: Vec<TimelineEntry> = mails.into_iter().map(mail).collect();
+    type Standing = (Timestamp, String, String, Option<Timestamp>, Option<String>);
+    let placed: Vec<Standing> = holds::table
+        .filter(holds::payment_id.eq(id))
+        .select((holds::placed_at, holds::actor, holds::reason, holds::lifted_at, holds::lifted_by))
+        .load(conn)
+        .await?;
+    for (at, actor, reason, lifted_at, lifted_by) in placed {
+        story.push(entry(at, "hold", format!("placed by {actor}: {reason}")));
+        let lifted = lifted_at.map(|at| entry(at, "hold", format!("lifted by {}", lifted_by.unwrap_or_default())));
+        story.extend(lifted);
+    }
+    let audited: Vec<(Timestamp, String, String, Option<String>)> = audit_log::table
+        .filter(audit_log::subject_kind.eq("payment").and(audit_log::subject_id.eq(id.to_string())))
+        .filter(audit_log::action.ne_all(["hold", "lift"]))
+        .select((audit_log::at, audit_log::actor, audit_log::action, audit_log::detail))
+        .load(conn)
+        .await?;
+    story.extend(audited.into_iter().map(|(at, actor, action, detail)| {
+        let detail = detail.filter(|d| !d.is_empty()).map_or(String::new(), |d| format!(": {d}"));
+        entry(at, "audit", format!("{action} by {actor}{detail}"))
+    }));
+    Ok(story)
+}
+
+/// Figures of everything that is not finished. Finished payments are not counted: there may be millions.
+pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Result<StatusFigures, TxError> {
+    let unfinished: Vec<(String, String, i64)> = payments::table
+        .filter(payments::status.ne("transferred"))
+        .group_by((payments::status, payments::hold_reasons))
+        .select((payments::status, payments::hold_reasons, count_star()))
+        .load(conn)
+        .await?;
+    let due: i64 = payments::table
+        .filter(payments::next_check_at.le(Timestamp::from(now)))
+        .select(count_star())
+        .first(conn)
+        .await?;
+    let operations = operations::table
+        .filter(operations::state.eq_any(["planned", "submitting", "unknown"]))
+        .group_by(operations::state)
+        .select((operations::state, count_star()));
+    let operations = operations.load(conn).await?;
+    let queued = emails::table.filter(emails::state.ne("sent")).group_by(emails::state);
+    let emails = queued.select((emails::state, count_star())).load(conn).await?;
+    let waiting = events::table.filter(events::state.eq_any(["pending", "failed"])).group_by(events::state);
+    let events = waiting.select((events::state, count_star())).load(conn).await?;
+    let (payments, held) = sum_up(unfinished);
+    let last_run = last_run(conn).await?;
+    Ok(StatusFigures { payments, due, operations, emails, events, held, last_run })
+}
+
+type Counted = Vec<(String, i64)>;
+
+/// By status, and for what is held by each of its reasons: a payment with two reasons counts under both.
+fn sum_up(rows: Vec<(String, String, i64)>) -> (Counted, Counted) {
+    let (mut by_status, mut by_reason) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+    for (status, reasons, count) in rows {
+        if status == "held" {
+            for reason in reasons.split(',').filter(|r| !r.is_empty()) {
+                *by_reason.entry(reason.to_owned()).or_insert(0) += count;
+            }
+        }
+        *by_status.entry(status).or_insert(0) += count;
+    }
+    (by_status.into_iter().collect(), by_reason.into_iter().collect())
+}
+
+async fn last_run(conn: &mut Conn) -> Result<Option<(DateTime<Utc>, String)>, TxError> {
+    type Run = (Timestamp, i64, i64, i64, i64, Option<String>);
+    let run: Option<Run> = runs::table
+        .filter(runs::finished_at.is_not_null())
+        .order(runs::id.desc())
+        .select((runs::finished_at.assume_not_null(), runs::transferred, runs::held, runs::failed, runs::looked_at, runs::error))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(run.map(|(at, transferred, held, failed, looked_at, error)| {
+        let error = error.map_or(String::new(), |e| format!("; {e}"));
+        let what = format!("{looked_at} looked at: {transferred} transferred, {held} held, {failed} failed{error}");
+        (at.into(), what)
+    }))
+}
