@@ -1,1 +1,2 @@
 //! payoutd: pays mentors what their customers paid, once, after the dispute window.
+pub mod sandbox;

@@ -1,0 +1,2 @@
+//! A Stripe that lives in the process.
+pub mod core;
