@@ -255,6 +255,11 @@ impl Core {
         self.faults.clear();
     }
 
+    /// How many endpoints there are, for `pending_webhooks`.
+    pub fn set_webhook_endpoints(&mut self, endpoints: usize) {
+        self.settings.webhook_endpoints = endpoints;
+    }
+
     /// Every event, oldest first.
     pub fn events(&self) -> std::slice::Iter<'_, Event> {
         self.events.iter()
