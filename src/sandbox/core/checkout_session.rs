@@ -32,38 +32,13 @@ impl CheckoutSession {
 }
 
 /// Fields that Stripe always sends and the sandbox has nothing to say about.
-const NOT_PLAYED: [&str; 30] = [
-    "after_expiration",
-    "allow_promotion_codes",
-    "allowed_payment_method_types",
-    "billing_address_collection",
-    "client_secret",
-    "collected_information",
-    "consent",
-    "consent_collection",
-    "currency_conversion",
-    "customer",
-    "customer_account",
-    "customer_email",
-    "integration_identifier",
-    "invoice",
-    "invoice_creation",
-    "locale",
-    "managed_payments",
-    "origin_context",
-    "payment_link",
-    "payment_method_configuration_details",
-    "permissions",
-    "recovered_from",
-    "saved_payment_method_options",
-    "setup_intent",
-    "shipping_address_collection",
-    "shipping_cost",
-    "submit_type",
-    "subscription",
-    "url",
-    "wallet_options",
-];
+const NOT_PLAYED: &str =
+    "after_expiration allow_promotion_codes allowed_payment_method_types billing_address_collection
+    client_secret collected_information consent consent_collection currency_conversion customer
+    customer_account customer_email integration_identifier invoice invoice_creation locale
+    managed_payments origin_context payment_link payment_method_configuration_details permissions
+    recovered_from saved_payment_method_options setup_intent shipping_address_collection shipping_cost
+    submit_type subscription url wallet_options";
 
 impl Object for CheckoutSession {
     const KIND: &'static str = "checkout.session";
@@ -98,7 +73,7 @@ impl Object for CheckoutSession {
                 "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
                 "ui_mode": "hosted_page",
             }),
-            &NOT_PLAYED,
+            NOT_PLAYED,
         )
     }
 }

@@ -121,38 +121,17 @@ impl Object for Dispute {
     }
 }
 
+const EVIDENCE: &str = "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
+    cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip
+    customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id
+    product_description receipt refund_policy refund_policy_disclosure refund_refusal_explanation service_date
+    service_documentation shipping_address shipping_carrier shipping_date shipping_documentation
+    shipping_tracking_number uncategorized_file uncategorized_text";
+
 /// Every field that evidence could have, empty.
 fn no_evidence() -> Value {
-    const FIELDS: [&str; 27] = [
-        "access_activity_log",
-        "billing_address",
-        "cancellation_policy",
-        "cancellation_policy_disclosure",
-        "cancellation_rebuttal",
-        "customer_communication",
-        "customer_email_address",
-        "customer_name",
-        "customer_purchase_ip",
-        "customer_signature",
-        "duplicate_charge_documentation",
-        "duplicate_charge_explanation",
-        "duplicate_charge_id",
-        "product_description",
-        "receipt",
-        "refund_policy",
-        "refund_policy_disclosure",
-        "refund_refusal_explanation",
-        "service_date",
-        "service_documentation",
-        "shipping_address",
-        "shipping_carrier",
-        "shipping_date",
-        "shipping_documentation",
-        "shipping_tracking_number",
-        "uncategorized_file",
-        "uncategorized_text",
-    ];
-    let mut evidence: Value = FIELDS.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
+    let fields = EVIDENCE.split_whitespace();
+    let mut evidence: Value = fields.map(|field| (field.to_owned(), Value::Null)).collect();
     evidence["enhanced_evidence"] = json!({});
     evidence
 }

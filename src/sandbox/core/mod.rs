@@ -19,6 +19,7 @@ mod money;
 mod page;
 mod params;
 mod pay;
+mod paying;
 mod payment_intent;
 mod payout;
 mod rate_limit;

@@ -1,15 +1,11 @@
-//! A customer pays: the session, intent and charge that come of it, and the events in Stripe's order.
+//! A payment that a customer makes: what it is, and how it is to go.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::charge::{Charge, ChargeState, Contest};
-use super::checkout_session::CheckoutSession;
 use super::error::StripeError;
-use super::payment_intent::{IntentState, PaymentIntent};
-use super::store::Object;
-use super::{Core, money};
+use super::money;
 
 /// How a customer pays, and so which objects there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +31,7 @@ pub enum PayResult {
     Fails,
     /// Held on the card: to be captured or cancelled.
     Authorizes,
-    /// A slow method (bank debit): ended later with [`Core::end_async_payment`].
+    /// A slow method (bank debit): ended later with [`Core::end_async_payment`](super::Core::end_async_payment).
     Processes,
 }
 
@@ -187,7 +183,7 @@ impl Pay {
         self
     }
 
-    fn check(&self) -> Result<(), StripeError> {
+    pub(super) fn check(&self) -> Result<(), StripeError> {
         let currency = self.settles_as.as_ref().map_or(&self.currency, |settlement| &settlement.currency);
         if self.amount_minor < 1 || !money::is_currency(&self.currency) || !money::is_currency(currency) {
             let text = "A payment needs a positive amount_minor and a known currency, in lower case.";
@@ -206,163 +202,4 @@ pub struct Paid {
     pub payment_intent: Option<String>,
     /// `ch_…`
     pub charge: String,
-}
-
-impl Core {
-    pub(super) fn start_payment(&mut self, pay: Pay) -> Result<Paid, StripeError> {
-        pay.check()?;
-        let intent = (pay.through != PaidThrough::Charge).then(|| self.ids.object("pi_"));
-        let session = (pay.through == PaidThrough::Checkout).then(|| self.ids.object("cs_test_"));
-        let charge = self.ids.object("ch_");
-        self.insert_charge(&pay, &charge, intent.clone());
-        if let Some(id) = &intent {
-            self.insert_intent(&pay, id, &charge);
-        }
-        if let Some(id) = &session {
-            self.insert_session(&pay, id, intent.clone());
-        }
-        let paid = Paid { session, payment_intent: intent, charge };
-        self.play(&paid, pay.result);
-        Ok(paid)
-    }
-
-    fn insert_charge(&mut self, pay: &Pay, id: &str, payment_intent: Option<String>) {
-        let mut metadata = pay.intent_metadata.clone();
-        metadata.extend(pay.charge_metadata.clone());
-        let own = || Settlement { currency: pay.currency.clone(), amount_minor: pay.amount_minor };
-        self.charges.insert(Charge {
-            id: id.to_owned(),
-            created: self.now,
-            amount: pay.amount_minor,
-            amount_captured: 0,
-            amount_refunded: 0,
-            currency: pay.currency.clone(),
-            settlement: pay.settles_as.clone().unwrap_or_else(own),
-            settles_after_s: pay.settles_after_s.unwrap_or(self.settings.settlement_delay_s),
-            state: ChargeState::Pending,
-            balance_transaction: None,
-            available_on: self.now,
-            transferred: 0,
-            payment_intent,
-            transfer_group: pay.transfer_group.clone(),
-            customer_name: pay.customer_name.clone(),
-            customer_email: pay.customer_email.clone(),
-            description: pay.description.clone(),
-            metadata,
-            contest: Contest::Never,
-        });
-    }
-
-    fn insert_intent(&mut self, pay: &Pay, id: &str, charge: &str) {
-        self.intents.insert(PaymentIntent {
-            id: id.to_owned(),
-            created: self.now,
-            amount: pay.amount_minor,
-            amount_received: 0,
-            currency: pay.currency.clone(),
-            state: IntentState::Processing,
-            manual_capture: pay.result == PayResult::Authorizes,
-            cancellation_reason: None,
-            latest_charge: Some(charge.to_owned()),
-            transfer_group: pay.transfer_group.clone(),
-            description: pay.description.clone(),
-            metadata: pay.intent_metadata.clone(),
-        });
-    }
-
-    fn insert_session(&mut self, pay: &Pay, id: &str, payment_intent: Option<String>) {
-        self.sessions.insert(CheckoutSession {
-            id: id.to_owned(),
-            created: self.now,
-            amount: pay.amount_minor,
-            currency: pay.currency.clone(),
-            paid: false,
-            payment_intent,
-            customer_name: pay.customer_name.clone(),
-            customer_email: pay.customer_email.clone(),
-            client_reference_id: pay.client_reference_id.clone(),
-            metadata: pay.session_metadata.clone(),
-        });
-    }
-
-    fn play(&mut self, paid: &Paid, result: PayResult) {
-        match result {
-            PayResult::Succeeds => self.succeed(paid, "checkout.session.completed"),
-            // A declined customer is still on the page: the session is not completed.
-            PayResult::Fails => self.decline(paid),
-            PayResult::Authorizes => {
-                self.set_states(paid, ChargeState::Authorized, IntentState::RequiresCapture);
-                self.emit("charge.succeeded", self.charge_json(&paid.charge));
-                self.emit_intent(paid, "payment_intent.amount_capturable_updated");
-                self.emit_session(paid, "checkout.session.completed");
-            }
-            PayResult::Processes => {
-                self.emit("charge.pending", self.charge_json(&paid.charge));
-                self.emit_session(paid, "checkout.session.completed");
-            }
-        }
-    }
-
-    fn succeed(&mut self, paid: &Paid, session_event: &str) {
-        let amount = self.charges.get(&paid.charge).map_or(0, |charge| charge.amount);
-        self.capture_charge(&paid.charge, amount);
-        if let Some(intent) = paid.payment_intent.as_deref().and_then(|id| self.intents.get_mut(id)) {
-            intent.state = IntentState::Succeeded;
-            intent.amount_received = amount;
-        }
-        if let Some(session) = paid.session.as_deref().and_then(|id| self.sessions.get_mut(id)) {
-            session.paid = true;
-        }
-        self.emit("charge.succeeded", self.charge_json(&paid.charge));
-        self.emit_intent(paid, "payment_intent.succeeded");
-        self.emit_session(paid, session_event);
-    }
-
-    fn decline(&mut self, paid: &Paid) {
-        self.set_states(paid, ChargeState::Failed, IntentState::RequiresPaymentMethod);
-        self.emit("charge.failed", self.charge_json(&paid.charge));
-        self.emit_intent(paid, "payment_intent.payment_failed");
-    }
-
-    /// Ends a payment that was processing. `false` when the charge is not.
-    pub(super) fn end_processing(&mut self, charge: &str, succeeds: bool) -> Result<(), StripeError> {
-        let held = self.charge(charge)?;
-        if held.state != ChargeState::Pending {
-            return Err(StripeError::refused(400, None, format!("Charge {charge} is not pending.")));
-        }
-        let payment_intent = held.payment_intent.clone();
-        let of_intent =
-            |session: &&CheckoutSession| payment_intent.is_some() && session.payment_intent == payment_intent;
-        let session = self.sessions.iter().find(of_intent).map(|session| session.id().to_owned());
-        let charge = charge.to_owned();
-        let paid = Paid { session, payment_intent, charge };
-        if succeeds {
-            self.succeed(&paid, "checkout.session.async_payment_succeeded");
-        } else {
-            self.decline(&paid);
-            self.emit_session(&paid, "checkout.session.async_payment_failed");
-        }
-        Ok(())
-    }
-
-    fn set_states(&mut self, paid: &Paid, charge_state: ChargeState, intent_state: IntentState) {
-        if let Some(charge) = self.charges.get_mut(&paid.charge) {
-            charge.state = charge_state;
-        }
-        if let Some(intent) = paid.payment_intent.as_deref().and_then(|id| self.intents.get_mut(id)) {
-            intent.state = intent_state;
-        }
-    }
-
-    fn emit_intent(&mut self, paid: &Paid, event: &str) {
-        if let Some(id) = &paid.payment_intent {
-            self.emit(event, self.intent_json(id));
-        }
-    }
-
-    fn emit_session(&mut self, paid: &Paid, event: &str) {
-        if let Some(id) = &paid.session {
-            self.emit(event, self.session_json(id));
-        }
-    }
 }

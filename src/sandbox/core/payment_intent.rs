@@ -65,30 +65,11 @@ impl PaymentIntent {
 }
 
 /// Fields that Stripe always sends and the sandbox has nothing to say about.
-const NOT_PLAYED: [&str; 22] = [
-    "allowed_payment_method_types",
-    "application",
-    "application_fee_amount",
-    "automatic_payment_methods",
-    "customer",
-    "customer_account",
-    "excluded_payment_method_types",
-    "managed_payments",
-    "next_action",
-    "on_behalf_of",
-    "payment_method",
-    "payment_method_configuration_details",
-    "payment_record",
-    "processing",
-    "receipt_email",
-    "review",
-    "setup_future_usage",
-    "shipping",
-    "source",
-    "statement_descriptor",
-    "statement_descriptor_suffix",
-    "transfer_data",
-];
+const NOT_PLAYED: &str =
+    "allowed_payment_method_types application application_fee_amount automatic_payment_methods customer
+    customer_account excluded_payment_method_types managed_payments next_action on_behalf_of
+    payment_method payment_method_configuration_details payment_record processing receipt_email review
+    setup_future_usage shipping source statement_descriptor statement_descriptor_suffix transfer_data";
 
 impl Object for PaymentIntent {
     const KIND: &'static str = "payment_intent";
@@ -119,7 +100,7 @@ impl Object for PaymentIntent {
                 "livemode": false, "metadata": self.metadata, "payment_method_options": {},
                 "payment_method_types": ["card"], "status": self.state.name(), "transfer_group": self.transfer_group,
             }),
-            &NOT_PLAYED,
+            NOT_PLAYED,
         )
     }
 }

@@ -14,10 +14,10 @@ pub(super) trait Object {
     fn json(&self) -> Value;
 }
 
-/// An object with these fields added as null.
-pub(super) fn with_nulls(mut object: Value, fields: &[&str]) -> Value {
-    for field in fields {
-        object[*field] = Value::Null;
+/// An object with these fields (names between spaces) added as null.
+pub(super) fn with_nulls(mut object: Value, fields: &str) -> Value {
+    for field in fields.split_whitespace() {
+        object[field] = Value::Null;
     }
     object
 }
