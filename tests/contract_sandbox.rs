@@ -217,7 +217,7 @@ impl World {
     fn events(&self) -> BTreeMap<String, Vec<Value>> {
         let mut events = BTreeMap::<String, Vec<Value>>::new();
         for event in self.core.events() {
-            events.entry(event.kind.clone()).or_default().push(event.json().clone());
+            events.entry(event.kind.clone()).or_default().push(event.json());
         }
         events
     }
@@ -284,7 +284,7 @@ fn without_a_schema(schemas: &Schemas, kind: &str, events: &[Value]) -> Vec<Stri
 /// The data of some valid event, to check an envelope with.
 fn schemas_example() -> Value {
     let world = World::new().live();
-    let event = world.core.events().find(|event| event.kind == "transfer.created").expect("a transfer").json().clone();
+    let event = world.core.events().find(|event| event.kind == "transfer.created").expect("a transfer").json();
     event["data"].clone()
 }
 

@@ -4,7 +4,7 @@ mod sandbox_support;
 
 use payoutd::sandbox::{
     AccountChange, CapabilityStatus, DisputeStatus, Ending, NewAccount, NewDispute, NewRefund, Pay, PayResult,
-    SourceLimit,
+    ReversalCover, SourceLimit,
 };
 use sandbox_support::{KEY, START, Stripe};
 use serde_json::{Value, json};
@@ -293,6 +293,41 @@ async fn reversals_stop_at_what_is_left() {
 }
 
 #[tokio::test]
+async fn a_reversal_takes_only_what_the_account_still_has() {
+    for (cover, want) in [(ReversalCover::Needed, 400), (ReversalCover::MayGoNegative, 200)] {
+        let stripe = Stripe::start_with(|mut options| {
+            options.settings.reversal_cover = cover;
+            options
+        })
+        .await;
+        let mentor = stripe.mentor();
+        stripe.sandbox.set_available_balance("usd", 1_000).expect("a balance");
+        let transfer =
+            stripe.post("/v1/transfers", &format!("amount=900&currency=usd&destination={mentor}")).await.id();
+        let as_mentor = [("Stripe-Account", mentor.as_str())];
+        stripe.client.send("POST", "/v1/payouts", "amount=500&currency=usd", &as_mentor).await.expect("paid out");
+
+        let reversals = format!("/v1/transfers/{transfer}/reversals");
+        assert_eq!(stripe.post(&reversals, "amount=400").await.status, 200);
+        assert_eq!(stripe.post(&reversals, "amount=1").await.status, want, "{cover:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_payments_balance_transaction_comes_a_little_later() {
+    let stripe = Stripe::start().await;
+    let charge = stripe.pay(Pay::new(1_000, "usd")).charge;
+    let events = stripe.sandbox.events();
+    let of = |kind: &str| {
+        let event = events.iter().find(|event| event.kind == kind).expect("the event").json();
+        event["data"]["object"]["balance_transaction"].clone()
+    };
+    let held = stripe.get(&format!("/v1/charges/{charge}")).await.json()["balance_transaction"].clone();
+    assert!(held.as_str().is_some_and(|id| id.starts_with("txn_")));
+    assert_eq!((of("charge.succeeded"), of("charge.updated")), (Value::Null, held));
+}
+
+#[tokio::test]
 async fn refunds_stop_at_what_is_left() {
     let stripe = Stripe::start().await;
     let paid = stripe.pay(Pay::new(2_000, "eur"));
@@ -421,7 +456,7 @@ async fn events_are_listed_by_type_and_time_and_name_their_request() {
     assert_eq!(&one, event);
 
     let two = stripe.get("/v1/events?types[]=charge.*&types[]=payment_intent.succeeded").await;
-    assert_eq!(two.ids().len(), 2);
+    assert_eq!(two.ids().len(), 3);
     assert_eq!(stripe.get(&format!("/v1/events?created[gt]={START}")).await.ids().len(), 1);
     let paid: Vec<Value> = stripe.sandbox.events().iter().map(|event| event.json()["request"]["id"].clone()).collect();
     assert_eq!(paid[0], Value::Null, "no API request caused the customer's payment");

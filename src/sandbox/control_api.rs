@@ -57,7 +57,7 @@ fn look(control: &Control, segments: &[&str]) -> Result<Value, String> {
     match segments {
         ["books"] => Ok(json!(control.books())),
         ["faults"] => Ok(json!(control.faults())),
-        ["events"] => Ok(control.undelivered().iter().map(|event| event.json().clone()).collect()),
+        ["events"] => Ok(control.undelivered().iter().map(|event| event.json()).collect()),
         _ => Err(unknown("GET", &segments.join("/"))),
     }
 }

@@ -122,7 +122,7 @@ impl Deliveries {
     }
 
     async fn send(&self, event: &Event, endpoint: &WebhookEndpoint, now: i64) -> Result<u16, DeliveryError> {
-        let body = format!("{:#}", event.json());
+        let body = event.text().to_owned();
         let request = hyper::Request::post(&endpoint.url)
             .header("Content-Type", "application/json; charset=utf-8")
             .header("User-Agent", "Stripe/1.0 (payoutd sandbox)")

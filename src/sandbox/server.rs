@@ -19,6 +19,8 @@ use super::delivery;
 use super::options::SandboxOptions;
 
 const BODY_LIMIT_BYTES: usize = 1 << 20;
+/// How long an open connection may take to end when the sandbox stops.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a sandbox does not start.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +135,10 @@ async fn converse(stream: TcpStream, control: Control) {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(LAST_WORDS, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -17,18 +17,25 @@ pub struct Event {
     pub kind: String,
     /// Unix seconds.
     pub created: i64,
-    body: Value,
+    object_id: String,
+    /// As text: a tree of values takes several times the room, and there are many events.
+    text: Box<str>,
 }
 
 impl Event {
     /// The event as it is sent.
-    pub fn json(&self) -> &Value {
-        &self.body
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The event as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_default()
     }
 
     /// The id of the object that the event is about.
     pub fn object_id(&self) -> &str {
-        self.body["data"]["object"]["id"].as_str().unwrap_or_default()
+        &self.object_id
     }
 }
 
@@ -44,7 +51,7 @@ impl Object for Event {
     }
 
     fn json(&self) -> Value {
-        self.body.clone()
+        Event::json(self)
     }
 }
 
@@ -73,6 +80,7 @@ impl Core {
 
     fn record(&mut self, kind: &str, object: Value, previous: Option<Value>, account: Option<&str>) {
         let id = self.ids.object("evt_");
+        let object_id = object["id"].as_str().unwrap_or_default().to_owned();
         let mut data = Map::from_iter([("object".to_owned(), object)]);
         data.extend(previous.map(|values| ("previous_attributes".to_owned(), values)));
         let mut body = json!({
@@ -89,13 +97,13 @@ impl Core {
         if let Some(account) = account {
             body["account"] = json!(account);
         }
-        let (kind, created) = (kind.to_owned(), self.now);
-        self.events.insert(Event { id, kind, created, body });
+        let (kind, created, text) = (kind.to_owned(), self.now, body.to_string().into());
+        self.events.insert(Event { id, kind, created, object_id, text });
     }
 
     pub(super) fn get_event(&self, id: &str) -> Result<Value, StripeError> {
         let event = self.events.get(id).ok_or_else(|| StripeError::no_such("event", id))?;
-        Ok(Object::json(event))
+        Ok(event.json())
     }
 
     pub(super) fn list_events(&self, params: &Params) -> Result<Value, StripeError> {

@@ -113,6 +113,12 @@ impl Ledger {
         self.available.get(&(owner.clone(), currency.to_owned())).copied().unwrap_or(0)
     }
 
+    /// Available and pending together: what the account will have when all has settled.
+    pub fn total(&self, owner: &Owner, currency: &str) -> i64 {
+        let account = (owner.clone(), currency.to_owned());
+        self.available(owner, currency) + self.pending.get(&account).copied().unwrap_or(0)
+    }
+
     pub fn post(&mut self, transaction: BalanceTransaction) -> String {
         let id = transaction.id.clone();
         let account = (transaction.owner.clone(), transaction.currency.clone());

@@ -1,11 +1,14 @@
 //! A customer pays: the session, intent and charge that come of it, and the events in Stripe's order.
 
+use serde_json::{Value, json};
+
 use super::Core;
 use super::charge::{Charge, ChargeState, Contest};
 use super::checkout_session::CheckoutSession;
 use super::error::StripeError;
 use super::pay::{Paid, PaidThrough, Pay, PayResult, Settlement};
 use super::payment_intent::{IntentState, PaymentIntent};
+use super::settings::CaptureStyle;
 use super::store::Object;
 
 impl Core {
@@ -61,7 +64,7 @@ impl Core {
             amount_received: 0,
             currency: pay.currency.clone(),
             state: IntentState::Processing,
-            manual_capture: pay.result == PayResult::Authorizes,
+            capture_method: self.capture_method(pay.result),
             cancellation_reason: None,
             latest_charge: Some(charge.to_owned()),
             transfer_group: pay.transfer_group.clone(),
@@ -113,9 +116,26 @@ impl Core {
         if let Some(session) = paid.session.as_deref().and_then(|id| self.sessions.get_mut(id)) {
             session.paid = true;
         }
-        self.emit("charge.succeeded", self.charge_json(&paid.charge));
+        let async_capture = paid.payment_intent.is_some() && self.settings.capture == CaptureStyle::AutomaticAsync;
+        let mut charge = self.charge_json(&paid.charge);
+        if async_capture {
+            charge["balance_transaction"] = Value::Null;
+        }
+        self.emit("charge.succeeded", charge);
         self.emit_intent(paid, "payment_intent.succeeded");
         self.emit_session(paid, session_event);
+        if async_capture {
+            let previous = json!({"balance_transaction": null});
+            self.emit_change("charge.updated", self.charge_json(&paid.charge), previous);
+        }
+    }
+
+    fn capture_method(&self, result: PayResult) -> &'static str {
+        match (result, self.settings.capture) {
+            (PayResult::Authorizes, _) => "manual",
+            (_, CaptureStyle::Automatic) => "automatic",
+            (_, CaptureStyle::AutomaticAsync) => "automatic_async",
+        }
     }
 
     fn decline(&mut self, paid: &Paid) {

@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 
 use super::Core;
 use super::error::StripeError;
+use super::ledger::Owner;
 use super::money::spoken;
 use super::page::{allow, page};
 use super::params::Params;
+use super::settings::ReversalCover;
 use super::store::Object;
+use super::transfer::Transfer;
 
 #[derive(Debug, Clone)]
 pub(super) struct Reversal {
@@ -55,6 +58,7 @@ impl Core {
         if amount > left || left == 0 {
             return Err(too_much(amount, left, &transfer.currency));
         }
+        self.check_cover(&transfer, amount)?;
         let id = self.ids.object("trr_");
         let reversal = Reversal {
             balance_transaction: self.move_funds(&transfer, amount, &id),
@@ -77,6 +81,16 @@ impl Core {
         let previous = json!({"amount_reversed": transfer.amount_reversed, "reversed": false});
         self.emit_change("transfer.reversed", self.transfer_json(transfer_id), previous);
         Ok(object)
+    }
+
+    /// Pending money counts: the reversal of a pending transfer takes back what has not arrived yet.
+    fn check_cover(&self, transfer: &Transfer, amount: i64) -> Result<(), StripeError> {
+        let receiver = Owner::Connected(transfer.destination.clone());
+        let covered = self.ledger.total(&receiver, &transfer.currency) >= amount;
+        if covered || self.settings.reversal_cover == ReversalCover::MayGoNegative {
+            return Ok(());
+        }
+        Err(StripeError::balance_insufficient())
     }
 
     pub(super) fn list_reversals(&self, transfer_id: &str, params: &Params) -> Result<Value, StripeError> {

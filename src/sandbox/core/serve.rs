@@ -67,6 +67,9 @@ impl Core {
 
     fn serve(&mut self, request_id: String, request: Request) -> Outcome {
         let lookup = self.keys.look_up(&request);
+        if let Lookup::Refused(error) = lookup {
+            return self.refuse(&request_id, &request, &error);
+        }
         let executes = matches!(lookup, Lookup::Fresh);
         let fault = self.faults.take(&request, executes);
         match fault {
@@ -76,12 +79,11 @@ impl Core {
             _ => {}
         }
         match lookup {
-            Lookup::Refused(error) => self.refuse(&request_id, &request, &error),
             Lookup::Replay(first, original) => {
                 let answer = replayed(first, &request_id, original);
                 disturb(answer, fault)
             }
-            Lookup::Fresh => self.start(request_id, request, fault),
+            _ => self.start(request_id, request, fault),
         }
     }
 

@@ -26,6 +26,24 @@ pub enum SourceLimit {
     LessRefunds,
 }
 
+/// When a card payment's balance transaction is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaptureStyle {
+    /// With `charge.succeeded`.
+    Automatic,
+    /// A little later, told by `charge.updated`: what Stripe does for new payment intents.
+    AutomaticAsync,
+}
+
+/// What happens to a reversal that a connected account's balance does not cover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalCover {
+    /// It is refused: what Stripe does without connected reserves.
+    Needed,
+    /// The account's balance becomes negative.
+    MayGoNegative,
+}
+
 /// The settings of the state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -43,6 +61,10 @@ pub struct Settings {
     pub key_lifetime_s: i64,
     /// How much may be transferred out of one charge.
     pub source_limit: SourceLimit,
+    /// When a payment's balance transaction is there.
+    pub capture: CaptureStyle,
+    /// Whether an account must have what a reversal takes back.
+    pub reversal_cover: ReversalCover,
     /// Where ids start: the same seed and the same calls give the same ids.
     pub seed: u64,
     /// The number of webhook endpoints, which events tell as `pending_webhooks`.
@@ -59,6 +81,8 @@ impl Default for Settings {
             requests_per_second: None,
             key_lifetime_s: 25 * 3_600,
             source_limit: SourceLimit::LessRefunds,
+            capture: CaptureStyle::AutomaticAsync,
+            reversal_cover: ReversalCover::Needed,
             seed: 1,
             webhook_endpoints: 0,
         }
