@@ -179,10 +179,16 @@ impl Core {
         if charge.balance_transaction.is_none() {
             return Err(StripeError::refused(400, None, format!("Charge {} was not captured.", charge.id)));
         }
+        let most = charge.amount_captured - charge.amount_refunded;
+        let amount = new.amount_minor.unwrap_or(most);
+        if !(1..=most).contains(&amount) {
+            let text = format!("A dispute of {amount} of charge {}: it must be of 1 to {most}.", charge.id);
+            return Err(StripeError::refused(400, None, text));
+        }
         let dispute = Dispute {
             id: String::new(),
             created: self.now,
-            amount: new.amount_minor.unwrap_or(charge.amount_captured),
+            amount,
             currency: charge.currency.clone(),
             charge: charge.id.clone(),
             payment_intent: charge.payment_intent.clone(),

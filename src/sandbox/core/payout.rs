@@ -85,9 +85,8 @@ impl Core {
         if self.ledger.available(&owner, &currency) < amount {
             return Err(StripeError::balance_insufficient());
         }
-        let id = self.ids.object("po_");
-        let mut payout = Payout {
-            id: id.clone(),
+        let payout = Payout {
+            id: self.ids.object("po_"),
             created: self.now,
             owner,
             amount,
@@ -98,10 +97,15 @@ impl Core {
             description,
             metadata,
         };
-        payout.balance_transaction = Some(self.post_payout(&payout, "payout", -amount));
+        Ok(self.send_payout(payout))
+    }
+
+    fn send_payout(&mut self, mut payout: Payout) -> Value {
+        payout.balance_transaction = Some(self.post_payout(&payout, "payout", -payout.amount));
+        let id = payout.id.clone();
         self.payouts.insert(payout);
         self.emit_payout(&id, "payout.created");
-        Ok(self.payout_json(&id))
+        self.payout_json(&id)
     }
 
     /// The bank took the money, or sent it back.

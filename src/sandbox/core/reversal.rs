@@ -70,8 +70,12 @@ impl Core {
             transfer: transfer.id.clone(),
             metadata,
         };
-        let object = reversal.json();
-        if let Some(held) = self.transfers.get_mut(transfer_id) {
+        Ok(self.book_reversal(&transfer, reversal))
+    }
+
+    fn book_reversal(&mut self, transfer: &Transfer, reversal: Reversal) -> Value {
+        let (object, amount) = (reversal.json(), reversal.amount);
+        if let Some(held) = self.transfers.get_mut(&transfer.id) {
             held.amount_reversed += amount;
             held.reversals.push(reversal);
         }
@@ -79,8 +83,8 @@ impl Core {
             charge.transferred -= amount;
         }
         let previous = json!({"amount_reversed": transfer.amount_reversed, "reversed": false});
-        self.emit_change("transfer.reversed", self.transfer_json(transfer_id), previous);
-        Ok(object)
+        self.emit_change("transfer.reversed", self.transfer_json(&transfer.id), previous);
+        object
     }
 
     /// Pending money counts: the reversal of a pending transfer takes back what has not arrived yet.
