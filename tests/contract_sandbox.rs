@@ -170,8 +170,11 @@ impl World {
 
     /// Every status a dispute can have, each way it can end.
     fn customers_dispute(&mut self) {
-        use DisputeStatus::{Lost, NeedsResponse, Prevented, UnderReview, WarningClosed, WarningUnderReview, Won};
-        for path in [&[UnderReview, Won][..], &[Lost], &[Prevented]] {
+        use DisputeStatus::{
+            AppealNeedsResponse, AppealUnderReview, Lost, NeedsResponse, Prevented, UnderReview, WarningClosed,
+            WarningUnderReview, Won,
+        };
+        for path in [&[UnderReview, Won][..], &[Lost, AppealNeedsResponse, AppealUnderReview, Won], &[Prevented]] {
             self.dispute(NewDispute::chargeback, path);
         }
         for path in [&[WarningUnderReview, WarningClosed][..], &[NeedsResponse, Lost]] {

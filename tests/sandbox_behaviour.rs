@@ -3,7 +3,7 @@
 mod sandbox_support;
 
 use payoutd::sandbox::{
-    AccountChange, CapabilityStatus, DisputeStatus, Ending, NewAccount, NewDispute, NewRefund, Pay, PayResult,
+    AccountChange, CapabilityStatus, DisputeStatus, Ending, NewAccount, NewDispute, NewRefund, Paid, Pay, PayResult,
     ReversalCover, SourceLimit,
 };
 use sandbox_support::{KEY, START, Stripe};
@@ -398,6 +398,63 @@ async fn a_chargeback_takes_the_money_and_a_win_brings_it_back() {
     assert!(stripe.sandbox.set_dispute_status(&dispute, DisputeStatus::Lost).is_err());
     let listed = stripe.get(&format!("/v1/disputes?charge={charge}")).await;
     assert_eq!(listed.json()["data"][0]["status"], "won");
+}
+
+#[tokio::test]
+async fn what_settled_in_another_currency_goes_back_in_it() {
+    let stripe = Stripe::start().await;
+    let pay = || stripe.pay(Pay::new(10_000, "eur").settles_as(10_800, "usd").settles_after_s(0)).charge;
+    let (refunded, disputed) = (pay(), pay());
+    assert_eq!(balance(&stripe, "usd").await.0, 21_600);
+    stripe.post("/v1/refunds", &format!("charge={refunded}&amount=5000")).await;
+    assert_eq!(balance(&stripe, "usd").await.0, 16_200);
+    stripe.sandbox.open_dispute(NewDispute::chargeback(&disputed)).expect("a dispute");
+    assert_eq!(balance(&stripe, "usd").await.0, 5_400);
+    assert_eq!(balance(&stripe, "eur").await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_held_card_is_captured_in_part_or_let_go() {
+    let stripe = Stripe::start().await;
+    let hold = || stripe.pay(Pay::new(5_000, "usd").result(PayResult::Authorizes).settles_after_s(0));
+    let (taken, let_go) = (hold(), hold());
+    let intent = |paid: &Paid| format!("/v1/payment_intents/{}", paid.payment_intent.clone().expect("an intent"));
+    assert_eq!(balance(&stripe, "usd").await, (0, 0));
+
+    let over = stripe.post(&format!("{}/capture", intent(&taken)), "amount_to_capture=5001").await;
+    assert_eq!(over.error(), (400, "amount_too_large".into(), "amount_to_capture".into()));
+    let captured = stripe.post(&format!("{}/capture", intent(&taken)), "amount_to_capture=4000").await.json();
+    assert_eq!((&captured["status"], &captured["amount_received"]), (&json!("succeeded"), &json!(4_000)));
+    assert_eq!(balance(&stripe, "usd").await, (4_000, 0));
+
+    let before = stripe.sandbox.events().len();
+    assert_eq!(stripe.post(&format!("{}/cancel", intent(&let_go)), "").await.json()["status"], "canceled");
+    assert_eq!(kinds(&stripe, before), ["charge.refunded", "payment_intent.canceled"]);
+    assert_eq!(balance(&stripe, "usd").await, (4_000, 0));
+    for call in ["capture", "cancel"] {
+        let reply = stripe.post(&format!("{}/{call}", intent(&let_go)), "").await;
+        assert_eq!(reply.error().1, "payment_intent_unexpected_state");
+    }
+}
+
+#[tokio::test]
+async fn a_session_says_whether_the_money_is_there() {
+    let stripe = Stripe::start().await;
+    for (result, status, payment_status) in [
+        (PayResult::Succeeds, "complete", "paid"),
+        (PayResult::Processes, "complete", "unpaid"),
+        (PayResult::Authorizes, "complete", "unpaid"),
+        (PayResult::Fails, "open", "unpaid"),
+    ] {
+        let session = stripe.pay(Pay::new(100, "usd").result(result)).session.expect("a session");
+        let session = stripe.get(&format!("/v1/checkout/sessions/{session}")).await.json();
+        assert_eq!((&session["status"], &session["payment_status"]), (&json!(status), &json!(payment_status)));
+    }
+    let slow = stripe.pay(Pay::new(100, "usd").result(PayResult::Processes));
+    stripe.sandbox.end_async_payment(&slow.charge, Ending::Succeeds).expect("it goes through");
+    let session = stripe.get(&format!("/v1/checkout/sessions/{}", slow.session.expect("a session"))).await.json();
+    assert_eq!(session["payment_status"], "paid");
+    assert!(stripe.sandbox.end_async_payment(&slow.charge, Ending::Fails).is_err());
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ impl Auditor {
             }
             Step::Wait { seconds } => self.now += seconds,
             Step::Fault { fault } => {
-                self.core.add_fault(FaultRule { matching: FaultMatch::transfers(), times: Some(1), fault });
+                self.core.add_fault(FaultRule::once(FaultMatch::transfers(), fault));
             }
         }
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// Once, to the next request that creates a transfer.
 fn once(fault: Fault) -> FaultRule {
-    FaultRule { matching: FaultMatch::transfers(), times: Some(1), fault }
+    FaultRule::once(FaultMatch::transfers(), fault)
 }
 
 fn refuse() -> Fault {
@@ -95,7 +95,7 @@ async fn a_rule_hits_only_what_it_matches() {
     stripe.sandbox.set_available_balance("usd", 10_000).expect("a balance");
     let metadata = [("payment".to_owned(), "7".to_owned())].into();
     let matching = FaultMatch { destination: Some(ada.clone()), metadata, ..FaultMatch::transfer_group("g1") };
-    stripe.sandbox.add_fault(FaultRule { matching, times: None, fault: refuse() });
+    stripe.sandbox.add_fault(FaultRule::always(matching, refuse()));
     for (form, status) in [
         (format!("destination={ada}&transfer_group=g1&metadata[payment]=7"), 400),
         (format!("destination={ben}&transfer_group=g1&metadata[payment]=7"), 200),
@@ -158,12 +158,8 @@ async fn shutdown_does_not_wait_for_what_hangs() {
     let stripe = Stripe::start().await;
     let endpoint = Endpoint::start(u32::MAX).await;
     stripe.sandbox.add_webhook(&endpoint.url, "whsec_test");
-    let rule = FaultRule {
-        matching: FaultMatch::reads("/v1/balance"),
-        times: None,
-        fault: Fault::TimeoutAfterEffect { hold_ms: None },
-    };
-    stripe.sandbox.add_fault(rule);
+    let hang = Fault::TimeoutAfterEffect { hold_ms: None };
+    stripe.sandbox.add_fault(FaultRule::always(FaultMatch::reads("/v1/balance"), hang));
     stripe.pay(Pay::new(100, "usd"));
     let client = stripe.client.clone();
     let hanging = tokio::spawn(async move { client.send("GET", "/v1/balance", "", &[]).await.is_err() });

@@ -11,12 +11,10 @@
 //! let sandbox = Sandbox::start(SandboxOptions::new(|| 1_800_000_000)).await?;
 //! sandbox.add_webhook("http://127.0.0.1:8080/webhooks/stripe", "whsec_demo");
 //! let mentor = sandbox.create_account(NewAccount::default())?;
-//! let paid = sandbox.pay(Pay::new(12_500, "usd").by("Ada Customer", "ada@example.com").metadata("mentorUserId", "m1"))?;
-//! sandbox.add_fault(FaultRule {
-//!     matching: FaultMatch::destination(&mentor),
-//!     times: Some(1),
-//!     fault: Fault::TimeoutAfterEffect { hold_ms: None },
-//! });
+//! let pay = Pay::new(12_500, "usd").by("Ada Customer", "ada@example.com").metadata("mentorUserId", "m1");
+//! let paid = sandbox.pay(pay)?;
+//! let timeout = Fault::TimeoutAfterEffect { hold_ms: None };
+//! sandbox.add_fault(FaultRule::once(FaultMatch::destination(&mentor), timeout));
 //! sandbox.open_dispute(NewDispute::chargeback(&paid.charge))?;
 //! sandbox.wait_for_deliveries().await;
 //! assert_eq!(sandbox.books().duplicates, 0);

@@ -8,13 +8,23 @@ use super::Core;
 use super::error::StripeError;
 use super::store::{Object, with_nulls};
 
+/// How far the customer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionState {
+    /// Still on the page.
+    Open,
+    /// Done with the page; the money is not there.
+    Unpaid,
+    Paid,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct CheckoutSession {
     pub id: String,
     pub created: i64,
     pub amount: i64,
     pub currency: String,
-    pub paid: bool,
+    pub state: SessionState,
     pub payment_intent: Option<String>,
     pub customer_name: Option<String>,
     pub customer_email: Option<String>,
@@ -52,6 +62,11 @@ impl Object for CheckoutSession {
     }
 
     fn json(&self) -> Value {
+        let (status, payment_status) = match self.state {
+            SessionState::Open => ("open", "unpaid"),
+            SessionState::Unpaid => ("complete", "unpaid"),
+            SessionState::Paid => ("complete", "paid"),
+        };
         with_nulls(
             json!({
                 "id": self.id, "object": "checkout.session", "adaptive_pricing": {"enabled": false},
@@ -67,8 +82,8 @@ impl Object for CheckoutSession {
                 "expires_at": self.created + 86_400, "livemode": false, "metadata": self.metadata, "mode": "payment",
                 "payment_intent": self.payment_intent, "payment_method_collection": "if_required",
                 "payment_method_options": {}, "payment_method_types": ["card"],
-                "payment_status": if self.paid { "paid" } else { "unpaid" },
-                "phone_number_collection": {"enabled": false}, "shipping_options": [], "status": "complete",
+                "payment_status": payment_status,
+                "phone_number_collection": {"enabled": false}, "shipping_options": [], "status": status,
                 "success_url": "https://shop.example/thanks",
                 "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
                 "ui_mode": "hosted_page",

@@ -199,7 +199,7 @@ impl Core {
     /// Moves a dispute to a status.
     ///
     /// # Errors
-    /// A dispute that does not exist or is closed.
+    /// A dispute that does not exist or is closed; a lost one can still be appealed.
     pub fn set_dispute_status(&mut self, now: i64, id: &str, status: DisputeStatus) -> Result<(), ControlError> {
         self.act(now);
         Ok(self.move_dispute(id, status)?)

@@ -24,6 +24,8 @@ pub enum DisputeStatus {
     Won,
     Lost,
     Prevented,
+    AppealNeedsResponse,
+    AppealUnderReview,
 }
 
 impl DisputeStatus {
@@ -37,6 +39,8 @@ impl DisputeStatus {
             Self::Won => "won",
             Self::Lost => "lost",
             Self::Prevented => "prevented",
+            Self::AppealNeedsResponse => "appeal_needs_response",
+            Self::AppealUnderReview => "appeal_under_review",
         }
     }
 
@@ -44,15 +48,20 @@ impl DisputeStatus {
         matches!(self, Self::WarningClosed | Self::Won | Self::Lost | Self::Prevented)
     }
 
+    fn is_appeal(self) -> bool {
+        matches!(self, Self::AppealNeedsResponse | Self::AppealUnderReview)
+    }
+
     /// Whether the money is away from the platform in this status.
     fn takes_funds(self) -> bool {
-        matches!(self, Self::NeedsResponse | Self::UnderReview | Self::Lost)
+        self.contest() == Contest::Chargeback
     }
 
     fn contest(self) -> Contest {
         match self {
             Self::WarningNeedsResponse | Self::WarningUnderReview => Contest::Inquiry,
             Self::NeedsResponse | Self::UnderReview | Self::Lost => Contest::Chargeback,
+            Self::AppealNeedsResponse | Self::AppealUnderReview => Contest::Chargeback,
             Self::WarningClosed | Self::Won | Self::Prevented => Contest::Over,
         }
     }
@@ -205,7 +214,8 @@ impl Core {
     /// Moves a dispute on, with the money and the events that go with it.
     pub(super) fn move_dispute(&mut self, id: &str, status: DisputeStatus) -> Result<(), StripeError> {
         let dispute = self.dispute(id)?;
-        if dispute.status.is_closed() {
+        let appealed = dispute.status == DisputeStatus::Lost && status.is_appeal();
+        if dispute.status.is_closed() && !appealed {
             let text = format!("Dispute {id} is closed ({}).", dispute.status.name());
             return Err(StripeError::refused(400, None, text));
         }

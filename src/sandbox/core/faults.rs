@@ -149,6 +149,23 @@ pub struct FaultRule {
     pub fault: Fault,
 }
 
+impl FaultRule {
+    /// The next such request.
+    pub fn once(matching: FaultMatch, fault: Fault) -> Self {
+        Self::times(1, matching, fault)
+    }
+
+    /// The next so many such requests.
+    pub fn times(times: u32, matching: FaultMatch, fault: Fault) -> Self {
+        Self { matching, times: Some(times), fault }
+    }
+
+    /// Every such request, until the plan is cleared.
+    pub fn always(matching: FaultMatch, fault: Fault) -> Self {
+        Self { matching, times: None, fault }
+    }
+}
+
 /// How often a rule fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FaultReport {

@@ -41,7 +41,7 @@ pub use dispute::{DisputeStatus, NewDispute};
 pub use events::Event;
 pub use faults::{Fault, FaultMatch, FaultReport, FaultRule, ServerErrorPoint};
 pub use pay::{Paid, PaidThrough, Pay, PayResult, Settlement};
-pub use settings::{CaptureStyle, ReversalCover, Settings, SourceLimit, StripeFees};
+pub use settings::{CaptureStyle, DEFAULT_SECRET_KEY, ReversalCover, Settings, SourceLimit, StripeFees};
 pub use wire::{Answer, Hold, Method, Outcome, Request, Ticket};
 
 use store::Store;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Core;
 use super::charge::{Charge, ChargeState, Contest};
-use super::checkout_session::CheckoutSession;
+use super::checkout_session::{CheckoutSession, SessionState};
 use super::error::StripeError;
 use super::pay::{Paid, PaidThrough, Pay, PayResult, Settlement};
 use super::payment_intent::{IntentState, PaymentIntent};
@@ -79,7 +79,7 @@ impl Core {
             created: self.now,
             amount: pay.amount_minor,
             currency: pay.currency.clone(),
-            paid: false,
+            state: if pay.result == PayResult::Fails { SessionState::Open } else { SessionState::Unpaid },
             payment_intent,
             customer_name: pay.customer_name.clone(),
             customer_email: pay.customer_email.clone(),
@@ -114,7 +114,7 @@ impl Core {
             intent.amount_received = amount;
         }
         if let Some(session) = paid.session.as_deref().and_then(|id| self.sessions.get_mut(id)) {
-            session.paid = true;
+            session.state = SessionState::Paid;
         }
         let async_capture = paid.payment_intent.is_some() && self.settings.capture == CaptureStyle::AutomaticAsync;
         let mut charge = self.charge_json(&paid.charge);

@@ -1,5 +1,8 @@
 //! What a sandbox is set to: its key, its fees, its limits.
 
+/// The secret key that a sandbox accepts unless it is told another.
+pub const DEFAULT_SECRET_KEY: &str = "sk_test_sandbox";
+
 /// What Stripe keeps of a charge or takes for a dispute. Nothing, unless set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StripeFees {
@@ -74,7 +77,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            secret_key: "sk_test_sandbox".into(),
+            secret_key: DEFAULT_SECRET_KEY.into(),
             api_version: "2026-10-28.endive".into(),
             settlement_delay_s: 2 * 86_400,
             fees: StripeFees::default(),
