@@ -39,12 +39,13 @@ fn the_sources_keep_the_rules_of_the_house() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = rust_files(&root.join("src"));
     assert!(files.iter().any(|file| file.ends_with("src/lib.rs")), "reads the wrong directory");
-    let mut complaints = Vec::new();
-    for file in &files {
+    let read = |file: &PathBuf| {
         let text = std::fs::read_to_string(file).expect("UTF-8");
         let path = file.strip_prefix(root).expect("under the root");
-        let source = Source::new(path.to_str().expect("UTF-8"), &text);
-        complaints.extend(RULES.iter().flat_map(|rule| rule(&source)));
-    }
+        Source::new(path.to_str().expect("UTF-8"), &text)
+    };
+    let sources: Vec<Source> = files.iter().map(read).collect();
+    let mut complaints: Vec<String> = sources.iter().flat_map(|s| RULES.iter().flat_map(|rule| rule(s))).collect();
+    complaints.extend(rules::tests_are_tests(&sources));
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
 }

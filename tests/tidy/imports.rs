@@ -26,12 +26,17 @@ fn may_import(from: &str, to: &str) -> bool {
     }
 }
 
-/// `src/store/rows.rs` → `["store", "rows"]`; `src/lib.rs` and `src/main.rs` are the root.
+/// `src/store/rows.rs` → `["store", "rows"]`; `src/store/rows_tests.rs` → `["store", "rows", "tests"]`;
+/// `src/lib.rs` and `src/main.rs` are the root.
 fn module_path(path: &str) -> Vec<&str> {
     let inner = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+    let (inner, tests) = match inner.strip_suffix("_tests") {
+        Some(tested) => (tested, Some("tests")),
+        None => (inner, None),
+    };
     match inner {
-        "lib" | "main" => Vec::new(),
-        _ => inner.split('/').collect(),
+        "lib" | "main" => tests.into_iter().collect(),
+        _ => inner.split('/').chain(tests).collect(),
     }
 }
 
@@ -158,6 +163,7 @@ mod tests {
             ),
             ("src/store.rs", "// use crate::mail\nconst T: &str = \"crate::mail\"; mod t { use super::x; }"),
             ("src/store/a/b.rs", "pub(crate) fn g() {} pub(in crate::store) fn f() {} use super::super::pool;"),
+            ("src/domain/release_tests.rs", "use super::*; use super::super::hold::Hold;"),
             ("src/main.rs", "use payoutd::{cli, config}; use payoutd::telemetry;"),
             ("src/app.rs", "use crate::{http, jobs, sandbox, config, domain};"),
             ("src/lib.rs", "pub mod domain; pub use crate::domain::x;"),

@@ -1,6 +1,6 @@
 //! The rules that look at one file at a time, each with what it catches and what it lets pass.
 
-use crate::source::Source;
+use crate::source::{Source, is_test_file};
 
 /// The only file that may ask the machine what time it is.
 const CLOCK: &str = "src/app/clock.rs";
@@ -75,6 +75,21 @@ pub fn no_unexplained_panic(source: &Source) -> Vec<String> {
         !source.is_remarked(line, "cannot fail:")
     });
     unexplained.map(|(at, call)| source.complain(at, &format!("{call}() without `// cannot fail: why`"))).collect()
+}
+
+/// A file of tests, which some rules pass over, must not be in the program: it stands behind
+/// `#[cfg(test)]`, as `#[path = "…_tests.rs"] mod tests;` of the file that it tests.
+pub fn tests_are_tests(all: &[Source]) -> Vec<String> {
+    let files = all.iter().filter(|source| is_test_file(&source.path));
+    let stray = files.filter(|tests| {
+        let tested = tests.path.replace("_tests.rs", ".rs");
+        let name = tests.path.rsplit('/').next().unwrap_or_default();
+        let declared = ["#[cfg(test)]".to_owned(), format!("#[path = \"{name}\"]"), "mod tests;".to_owned()];
+        !all.iter().any(|source| source.path == tested && source.lines.windows(3).any(|lines| lines == declared))
+    });
+    let complaint =
+        |tests: &Source| format!("{}: is not the `#[cfg(test)] mod tests` of the file it tests", tests.path);
+    stray.map(complaint).collect()
 }
 
 /// One idea a file.
@@ -195,6 +210,18 @@ mod tests {
             "x.unwrap() // cannot fail: a constant\n\n// cannot fail: same\nx.expect(\"y\")",
         );
         passes(no_unexplained_panic, path, "x.unwrap_or(1); unwrap();\n#[cfg(test)]\nmod t { fn f() { x.unwrap() } }");
+    }
+
+    #[test]
+    fn a_file_of_tests_in_the_program() {
+        let tests = || Source::new("src/domain/fees_tests.rs", "//! Tests of fees.\nfn f() { x.unwrap() }");
+        assert_eq!(no_unexplained_panic(&tests()), [""; 0]);
+        let declared = "//! Fees.\n\n#[cfg(test)]\n#[path = \"fees_tests.rs\"]\nmod tests;\n";
+        let right = Source::new("src/domain/fees.rs", declared);
+        assert_eq!(tests_are_tests(&[tests(), right]), [""; 0]);
+        let wrong = Source::new("src/domain/fees.rs", &declared.replace("#[cfg(test)]\n", ""));
+        let complaint = "src/domain/fees_tests.rs: is not the `#[cfg(test)] mod tests` of the file it tests";
+        assert_eq!(tests_are_tests(&[tests(), wrong]), [complaint]);
     }
 
     #[test]

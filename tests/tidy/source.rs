@@ -26,7 +26,7 @@ impl Source {
     pub fn new(path: &str, text: &str) -> Source {
         let (code, comments) = split(text);
         let tokens = tokenize(&code);
-        let tests = tests_in(&tokens);
+        let tests = if is_test_file(path) { std::iter::once(0..tokens.len()).collect() } else { tests_in(&tokens) };
         Source {
             path: path.to_owned(),
             lines: text.lines().map(str::to_owned).collect(),
@@ -61,6 +61,11 @@ impl Source {
         let line = self.tokens.get(token).map_or(0, |token| token.line);
         format!("{}:{line}: {message}", self.path)
     }
+}
+
+/// `release_tests.rs` holds the tests of `release.rs`.
+pub fn is_test_file(path: &str) -> bool {
+    path.ends_with("_tests.rs")
 }
 
 /// The same text twice: once with everything but code blanked, once with everything but comments.
