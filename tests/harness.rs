@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use support::{TestDb, pg};
+use support::{TestDb, pg, proxy::Proxy};
 use tokio_postgres::{Client, NoTls};
 
 async fn open(url: &str) -> Client {
@@ -83,4 +83,19 @@ async fn the_cluster_is_ours_and_keeps_what_it_commits() {
         let row = client.query_one(&format!("SHOW {setting}"), &[]).await.expect("a setting");
         assert_eq!(row.get::<_, &str>(0), value, "{setting}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_takes_the_database_away_and_gives_it_back() {
+    let db = TestDb::postgres().await;
+    let proxy = Proxy::before(db.url()).await;
+    let client = open(proxy.url()).await;
+    client.batch_execute("SELECT 1").await.expect("through the proxy");
+
+    proxy.cut();
+    assert!(client.batch_execute("SELECT 1").await.is_err(), "an open connection is cut");
+    assert!(tokio_postgres::connect(proxy.url(), NoTls).await.is_err(), "no new one is made");
+
+    proxy.restore();
+    open(proxy.url()).await.batch_execute("SELECT 1").await.expect("back again");
 }

@@ -16,6 +16,7 @@
 #![allow(dead_code, unused_imports, unused_macros)]
 
 pub mod pg;
+pub mod proxy;
 
 use tempfile::TempDir;
 

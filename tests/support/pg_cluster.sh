@@ -43,7 +43,7 @@ find_bin() {
 # initdb refuses root: then the cluster belongs to somebody without rights.
 owner() {
     if [ "$(id -u)" != 0 ]; then
-        id -un
+        id -u
     elif id postgres >/dev/null 2>&1; then
         echo postgres
     else
