@@ -11,6 +11,7 @@ mod origin;
 mod reader;
 mod require;
 mod running;
+mod smtp;
 mod stripe;
 mod value;
 
@@ -21,11 +22,12 @@ use std::time::Duration;
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
 pub use keys::env_name;
-pub use mail::{Mail, SmtpTls, SmtpUrl, Transport};
+pub use mail::{Mail, Transport};
 pub use money::{Fees, Metadata, Release, Window};
 pub use origin::{ConfigError, Origin, Problem};
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
 pub use running::{Breaker, Cron, Log, LogFormat, Rescue, Retry, Shutdown, Webhook};
+pub use smtp::{SmtpTls, SmtpUrl};
 pub use stripe::{KeyMode, Stripe};
 
 use checker::Checker;
@@ -155,10 +157,8 @@ impl Config {
     /// Every rule, those about two sections included.
     fn check(&self) -> Vec<Problem> {
         let mut c = Checker::new(&self.origins);
-        self.database.check(&mut c);
         self.stripe.check(&mut c);
         self.webhook.check(&mut c);
-        self.fees.check(&mut c);
         self.window.check(&mut c);
         self.release.check(&mut c);
         self.retry.check(&mut c);

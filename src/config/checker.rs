@@ -38,13 +38,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Both ends belong to the range.
-    pub(super) fn range(&mut self, key: &str, value: u32, least: u32, most: u32) {
-        self.require((least..=most).contains(&value), key, || {
-            format!("{value} is out of range: write a number from {least} to {most}")
-        });
-    }
-
     /// Nothing here may take no time at all.
     pub(super) fn positive(&mut self, key: &str, value: Duration) {
         self.require(!value.is_zero(), key, || "must be longer than nothing".to_owned());

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::checker::Checker;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw, words};
 
@@ -134,13 +133,9 @@ impl Database {
         Database {
             url: r.take("database.url", DatabaseUrl::in_state_dir(state_dir)),
             migrate: r.take("database.migrate", Migrate::Auto),
-            pool_size: r.take("database.pool_size", 10),
+            // Two: one connection holds the advisory lock of a scheduled singleton while it works.
+            pool_size: r.number("database.pool_size", 10, 2..=200),
         }
-    }
-
-    pub(super) fn check(&self, c: &mut Checker<'_>) {
-        // Two: one connection holds the advisory lock of a scheduled singleton while it works.
-        c.range("database.pool_size", self.pool_size, 2, 200);
     }
 }
 

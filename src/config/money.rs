@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::checker::Checker;
 use super::reader::Reader;
+use super::value::{FromRaw, Raw};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,19 +18,26 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(90 * 24 * 3_600);
 #[derive(Debug, Clone)]
 pub struct Fees {
     /// Hundredths of a percent: 1000 is 10 %.
-    pub platform_fee_bps: u32,
+    pub platform_fee_bps: u16,
 }
 
 impl Fees {
     pub(super) fn read(r: &mut Reader) -> Self {
-        Fees { platform_fee_bps: r.take("fees.platform_fee_bps", 1_000) }
+        let BasisPoints(platform_fee_bps) = r.take("fees.platform_fee_bps", BasisPoints(1_000));
+        Fees { platform_fee_bps }
     }
+}
 
-    pub(super) fn check(&self, c: &mut Checker<'_>) {
-        let bps = self.platform_fee_bps;
-        c.require(bps <= 10_000, "fees.platform_fee_bps", || {
-            format!("{bps} is a fee above 100 %: write basis points from 0 to 10000 (1000 is 10 %)")
-        });
+/// A part of a whole, so never more than all of it.
+struct BasisPoints(u16);
+
+impl FromRaw for BasisPoints {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let form = "write basis points from 0 to 10000 (1000 is 10 %)";
+        match i128::from_raw(raw)? {
+            n if n > 10_000 => Err(format!("is a fee above 100 %: {form}")),
+            n => u16::try_from(n).map(BasisPoints).map_err(|_| format!("is a negative fee: {form}")),
+        }
     }
 }
 
@@ -72,7 +80,7 @@ impl Release {
     pub(super) fn read(r: &mut Reader) -> Self {
         Release {
             schedule: r.take("release.schedule", "0 * * * * *".to_owned()),
-            batch_size: r.take("release.batch_size", 100),
+            batch_size: r.number("release.batch_size", 100, 1..=1_000),
             preflight: r.take("release.preflight", true),
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
@@ -81,7 +89,6 @@ impl Release {
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
         c.accept(cron(&self.schedule), "release.schedule");
-        c.range("release.batch_size", self.batch_size, 1, 1_000);
         c.positive("release.preflight_retry", self.preflight_retry);
         c.positive("release.funds_retry", self.funds_retry);
     }

@@ -2,6 +2,7 @@
 //! for: so the keys that exist are the keys that are read, and any other key is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -52,9 +53,24 @@ impl Reader {
 
     /// The value of `key`; an empty text counts as not set.
     pub(super) fn take_optional<T: FromRaw>(&mut self, key: &str) -> Option<T> {
+        self.take_with(key, T::from_raw)
+    }
+
+    /// A whole number; both ends belong to the range.
+    pub(super) fn number(&mut self, key: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+        let in_range = |raw: &Raw| {
+            let number = u32::try_from(i128::from_raw(raw)?).ok();
+            number
+                .filter(|n| range.contains(n))
+                .ok_or_else(|| format!("is out of range: write a number from {} to {}", range.start(), range.end()))
+        };
+        self.take_with(key, in_range).unwrap_or(default)
+    }
+
+    fn take_with<T>(&mut self, key: &str, typed: impl FnOnce(&Raw) -> Result<T, String>) -> Option<T> {
         let (raw, origin) = self.find(key);
         self.origins.insert(key.to_owned(), origin.clone());
-        match T::from_raw(&raw?) {
+        match typed(&raw?) {
             Ok(value) => Some(value),
             Err(message) => {
                 self.problems.push(Problem::new(origin, key, message));

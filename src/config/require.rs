@@ -9,8 +9,9 @@ use url::Url;
 
 use super::Config;
 use super::checker::Checker;
-use super::mail::{SmtpUrl, Transport};
+use super::mail::Transport;
 use super::origin::ConfigError;
+use super::smtp::SmtpUrl;
 use super::stripe::KeyMode;
 
 /// All that is needed to call Stripe.
@@ -37,6 +38,8 @@ pub struct MailParts {
     pub transport: MailTransport,
     /// The sender, as `name <address>` or an address alone.
     pub from: String,
+    /// Who answers mentors' questions.
+    pub contact: String,
     /// Who is told about what needs a person.
     pub admin_email: String,
     /// What the platform calls itself in front of its mentors.
@@ -53,7 +56,12 @@ pub struct MailParts {
 #[derive(Debug, Clone)]
 pub enum MailTransport {
     /// To a server.
-    Smtp(SmtpUrl),
+    Smtp {
+        /// Where, and how protected.
+        server: SmtpUrl,
+        /// Certificates (PEM) to trust besides the public ones.
+        ca_file: Option<PathBuf>,
+    },
     /// Into files.
     File {
         /// Made when it does not exist.
@@ -145,6 +153,7 @@ impl Config {
         Some(MailParts {
             transport: transport?,
             from: mail.from.clone().unwrap_or_else(|| admin_email.clone()),
+            contact: mail.contact.clone().unwrap_or_else(|| admin_email.clone()),
             admin_email,
             platform_name: mail.platform_name.clone(),
             max_attempts: mail.max_attempts,
@@ -162,7 +171,8 @@ impl Config {
                      or \"sendmail\""
                         .to_owned()
                 });
-                mail.smtp.clone().map(MailTransport::Smtp)
+                let server = mail.smtp.clone()?;
+                Some(MailTransport::Smtp { server, ca_file: mail.smtp_ca_file.clone() })
             }
             Transport::File => Some(MailTransport::File { dir: mail.file_dir.clone() }),
             Transport::Sendmail => Some(MailTransport::Sendmail { path: mail.sendmail_path.clone() }),

@@ -33,13 +33,12 @@ impl Webhook {
     pub(super) fn read(r: &mut Reader) -> Self {
         Webhook {
             listen: r.take("webhook.listen", (Ipv4Addr::LOCALHOST, 8080).into()),
-            body_limit_bytes: r.take("webhook.body_limit_bytes", 256 * 1024),
+            body_limit_bytes: r.number("webhook.body_limit_bytes", 256 * 1024, 1_024..=16 * 1024 * 1024),
             tolerance: r.take("webhook.tolerance", seconds(300)),
         }
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        c.range("webhook.body_limit_bytes", self.body_limit_bytes, 1_024, 16 * 1024 * 1024);
         c.positive("webhook.tolerance", self.tolerance);
     }
 }
@@ -53,20 +52,23 @@ pub struct Retry {
     pub base: Duration,
     /// The longest wait between two.
     pub max: Duration,
+    /// Wait when Stripe was only busy: a rate limit, a lock. Such an attempt does not count.
+    pub busy: Duration,
 }
 
 impl Retry {
     pub(super) fn read(r: &mut Reader) -> Self {
         Retry {
-            max_attempts: r.take("retry.max_attempts", 3),
+            max_attempts: r.number("retry.max_attempts", 3, 1..=20),
             base: r.take("retry.base", seconds(1)),
             max: r.take("retry.max", seconds(60)),
+            busy: r.take("retry.busy", seconds(1)),
         }
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        c.range("retry.max_attempts", self.max_attempts, 1, 20);
         c.positive("retry.base", self.base);
+        c.positive("retry.busy", self.busy);
         c.require(self.max >= self.base, "retry.max", || {
             "is shorter than retry.base: it is the longest wait, so write at least as much".to_owned()
         });
@@ -80,6 +82,8 @@ pub struct Rescue {
     pub lease: Duration,
     /// Between two looks for operations to rescue.
     pub interval: Duration,
+    /// Between two attempts to rescue the same operation.
+    pub retry: Duration,
     /// Up to this age a key is sent again; after it we only look.
     pub key_max_age: Duration,
     /// How long Stripe must go on saying that there is no transfer before we believe it.
@@ -93,6 +97,7 @@ impl Rescue {
         Rescue {
             lease: r.take("rescue.lease", seconds(120)),
             interval: r.take("rescue.interval", seconds(15)),
+            retry: r.take("rescue.retry", seconds(300)),
             key_max_age: r.take("rescue.key_max_age", LONGEST_KEY_AGE),
             absence_grace: r.take("rescue.absence_grace", seconds(900)),
             unknown_alert_after: r.take("rescue.unknown_alert_after", seconds(3_600)),
@@ -102,6 +107,7 @@ impl Rescue {
     pub(super) fn check(&self, c: &mut Checker<'_>) {
         for (key, value) in [
             ("rescue.interval", self.interval),
+            ("rescue.retry", self.retry),
             ("rescue.key_max_age", self.key_max_age),
             ("rescue.absence_grace", self.absence_grace),
             ("rescue.unknown_alert_after", self.unknown_alert_after),
@@ -125,13 +131,12 @@ pub struct Breaker {
 impl Breaker {
     pub(super) fn read(r: &mut Reader) -> Self {
         Breaker {
-            failures_to_open: r.take("breaker.failures_to_open", 5),
+            failures_to_open: r.number("breaker.failures_to_open", 5, 1..=1_000),
             open_for: r.take("breaker.open_for", seconds(30)),
         }
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        c.range("breaker.failures_to_open", self.failures_to_open, 1, 1_000);
         c.positive("breaker.open_for", self.open_for);
     }
 }

@@ -71,15 +71,13 @@ impl Stripe {
             secret_key,
             webhook_secrets: r.take("stripe.webhook_secrets", Vec::new()),
             api_base: r.take("stripe.api_base", default_base()),
-            requests_per_second: r.take("stripe.requests_per_second", requests_per_second),
-            concurrency: r.take("stripe.concurrency", 16),
+            requests_per_second: r.number("stripe.requests_per_second", requests_per_second, 1..=1_000),
+            concurrency: r.number("stripe.concurrency", 16, 1..=256),
             call_timeout: r.take("stripe.call_timeout", Duration::from_secs(30)),
         }
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        c.range("stripe.requests_per_second", self.requests_per_second, 1, 1_000);
-        c.range("stripe.concurrency", self.concurrency, 1, 256);
         c.positive("stripe.call_timeout", self.call_timeout);
         if let Some(key) = &self.secret_key {
             c.accept(secret_key(key), "stripe.secret_key");

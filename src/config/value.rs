@@ -135,19 +135,11 @@ impl FromRaw for i128 {
     }
 }
 
-macro_rules! whole_numbers {
-    ($($t:ty),*) => {$(
-        impl FromRaw for $t {
-            fn from_raw(raw: &Raw) -> Result<Self, String> {
-                let n = i128::from_raw(raw)?;
-                <$t>::try_from(n).map_err(|_| {
-                    format!("is out of range: write a number from {} to {}", <$t>::MIN, <$t>::MAX)
-                })
-            }
-        }
-    )*};
+impl FromRaw for i64 {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        i64::try_from(i128::from_raw(raw)?).map_err(|_| "is more than any amount can be (64 bits)".to_owned())
+    }
 }
-whole_numbers!(u32, i64);
 
 impl<T: FromRaw> FromRaw for Vec<T> {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
