@@ -76,6 +76,18 @@ async fn a_template_is_filled_once_and_copied() {
     client.batch_execute(&format!("DROP DATABASE {template}")).await.expect("ours");
 }
 
+#[test]
+fn a_template_is_named_after_the_files_it_is_made_of() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("writable");
+    let name = || pg::name_after(dir.path().to_str().expect("UTF-8"));
+    write("up.sql", "CREATE TABLE a (id int)");
+    let first = name();
+    assert_eq!(name(), first);
+    write("up.sql", "CREATE TABLE b (id int)");
+    assert_ne!(name(), first);
+}
+
 #[tokio::test]
 async fn the_cluster_is_ours_and_keeps_what_it_commits() {
     let client = open(pg::cluster()).await;

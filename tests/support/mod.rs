@@ -41,8 +41,7 @@ impl TestDb {
 
     /// An empty PostgreSQL database.
     pub async fn postgres() -> TestDb {
-        let database = pg::TestDatabase::create().await;
-        TestDb { url: database.url().to_owned(), _keep: Keep::Postgres(database) }
+        pg::TestDatabase::create().await.into()
     }
 
     /// As it stands in the configuration.
@@ -53,6 +52,12 @@ impl TestDb {
     /// Whether several daemons may share it.
     pub fn is_postgres(&self) -> bool {
         matches!(self._keep, Keep::Postgres(_))
+    }
+}
+
+impl From<pg::TestDatabase> for TestDb {
+    fn from(database: pg::TestDatabase) -> TestDb {
+        TestDb { url: database.url().to_owned(), _keep: Keep::Postgres(database) }
     }
 }
 

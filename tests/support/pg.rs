@@ -41,6 +41,24 @@ fn shared_dir() -> String {
     format!("/tmp/payoutd-test-pg-{:016x}", hasher.finish())
 }
 
+/// A template's name that changes with the files under `dir` (of this repository), such as its migrations.
+pub fn name_after(dir: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    hash_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), &mut hasher);
+    format!("template_{:016x}", hasher.finish())
+}
+
+fn hash_files(path: &Path, hasher: &mut DefaultHasher) {
+    path.hash(hasher);
+    if path.is_file() {
+        return std::fs::read(path).expect("readable").hash(hasher);
+    }
+    let entries = std::fs::read_dir(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    paths.iter().for_each(|path| hash_files(path, hasher));
+}
+
 /// A database of a test's own on the private cluster, dropped with this value.
 pub struct TestDatabase {
     name: String,
@@ -54,7 +72,7 @@ impl TestDatabase {
     }
 
     /// A copy of a database that `fill` has filled once for all tests of this cluster: much faster
-    /// than filling each. `name` must change when what `fill` does changes.
+    /// than filling each. `name` must change when what `fill` does changes: see [`name_after`].
     pub async fn from_filled<F, Fut>(name: &str, fill: F) -> TestDatabase
     where
         F: FnOnce(String) -> Fut,
