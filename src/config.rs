@@ -1,0 +1,212 @@
+//! The settings: strict TOML, the environment over it, and every rule that values must keep.
+//! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
+
+mod checker;
+mod database;
+mod duration;
+mod keys;
+mod mail;
+mod money;
+mod origin;
+mod reader;
+mod require;
+mod running;
+mod smtp;
+mod stripe;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use database::{Database, DatabaseUrl, Migrate};
+pub use duration::{parse_duration, show_duration};
+pub use keys::env_name;
+pub use mail::{Mail, Transport};
+pub use money::{Fees, Metadata, Release, Window};
+pub use origin::{ConfigError, Origin, Problem};
+pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
+pub use running::{Breaker, Cron, Log, LogFormat, Rescue, Retry, Shutdown, Webhook};
+pub use smtp::{SmtpTls, SmtpUrl};
+pub use stripe::{KeyMode, Stripe};
+
+use checker::Checker;
+use reader::Reader;
+
+/// Read when no other file is named and it exists.
+pub const DEFAULT_PATH: &str = "/etc/payoutd/payoutd.toml";
+const SYSTEM_STATE_DIR: &str = "/var/lib/payoutd";
+const LOCAL_STATE_DIR: &str = "payoutd-state";
+/// What a worker needs besides the call itself: the queue for a slot, and two transactions.
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
+
+/// Every setting, typed and checked. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the daemon keeps its files.
+    pub state_dir: PathBuf,
+    /// Where the rows are.
+    pub database: Database,
+    /// How Stripe is reached.
+    pub stripe: Stripe,
+    /// The webhook listener.
+    pub webhook: Webhook,
+    /// What the platform keeps.
+    pub fees: Fees,
+    /// How long a charge is held.
+    pub window: Window,
+    /// When and how due payments are released.
+    pub release: Release,
+    /// How attempts are spaced.
+    pub retry: Retry,
+    /// What happens to unknown outcomes.
+    pub rescue: Rescue,
+    /// When calls to Stripe are stopped altogether.
+    pub breaker: Breaker,
+    /// How emails are sent.
+    pub mail: Mail,
+    /// Names to look for in Stripe's metadata.
+    pub metadata: Metadata,
+    /// Smallest amount to pay, in minor units by lower-case currency.
+    pub minimums: BTreeMap<String, i64>,
+    /// The endpoint that starts a run from outside.
+    pub cron: Cron,
+    /// What is logged and how.
+    pub log: Log,
+    /// The end.
+    pub shutdown: Shutdown,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Config {
+    /// Reads the file at `path` (else the one that `PAYOUTD_CONFIG` names, else [`DEFAULT_PATH`] if
+    /// it exists) and the environment over it, and checks everything.
+    ///
+    /// # Errors
+    /// All problems at once, each with its place and its fix.
+    pub fn load(path: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let named = path.map(Path::to_owned).or_else(|| {
+            let from_env = env.get(keys::CONFIG_PATH).filter(|path| !path.is_empty());
+            from_env.map(PathBuf::from)
+        });
+        let default = || Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists());
+        match named.or_else(default) {
+            Some(path) => Config::parse(&path, &read_file(&path)?, env),
+            None => Config::parse(Path::new(DEFAULT_PATH), "", env),
+        }
+    }
+
+    /// As [`Config::load`], from the text of a file; `path` is only named in errors.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse(path: &Path, text: &str, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+        let mut reader = Reader::new(path, text, env)?;
+        let mut config = Config::read(&mut reader, env);
+        reader.refuse_unknown();
+        config.origins = reader.origins;
+        let mut problems = reader.problems;
+        let mut broken_rules = config.check();
+        // A value that could not be read has its default now: what the rules say of it is noise.
+        broken_rules.retain(|rule| problems.iter().all(|p| p.key != rule.key));
+        problems.append(&mut broken_rules);
+        ConfigError::unless_empty(problems).map(|()| config)
+    }
+
+    /// Where each value came from, by key; a key that nobody set says `Default`.
+    pub fn origins(&self) -> &BTreeMap<String, Origin> {
+        &self.origins
+    }
+
+    /// Every key there is, as `section.name`, in order. `minimums.<currency>` is not among them:
+    /// its keys are free.
+    pub fn keys() -> BTreeSet<String> {
+        let nothing = BTreeMap::new();
+        match Reader::new(Path::new(""), "", &nothing) {
+            Ok(mut reader) => {
+                Config::read(&mut reader, &nothing);
+                reader.known().clone()
+            }
+            Err(_) => BTreeSet::new(),
+        }
+    }
+
+    fn read(r: &mut Reader, env: &BTreeMap<String, String>) -> Config {
+        let state_dir = r.take("state_dir", default_state_dir(env));
+        Config {
+            database: Database::read(r, &state_dir),
+            stripe: Stripe::read(r),
+            webhook: Webhook::read(r),
+            fees: Fees::read(r),
+            window: Window::read(r),
+            release: Release::read(r),
+            retry: Retry::read(r),
+            rescue: Rescue::read(r),
+            breaker: Breaker::read(r),
+            mail: Mail::read(r, &state_dir),
+            metadata: Metadata::read(r),
+            minimums: money::read_minimums(r),
+            cron: Cron::read(r),
+            log: Log::read(r),
+            shutdown: Shutdown::read(r),
+            state_dir,
+            origins: BTreeMap::new(),
+        }
+    }
+
+    /// Every rule, those about two sections included.
+    fn check(&self) -> Vec<Problem> {
+        let mut c = Checker::new(&self.origins);
+        self.stripe.check(&mut c);
+        self.webhook.check(&mut c);
+        self.window.check(&mut c);
+        self.release.check(&mut c);
+        self.retry.check(&mut c);
+        self.rescue.check(&mut c);
+        self.breaker.check(&mut c);
+        self.mail.check(&mut c);
+        self.metadata.check(&mut c);
+        money::check_minimums(&self.minimums, &mut c);
+        self.cron.check(&mut c);
+        self.log.check(&mut c);
+        self.shutdown.check(&mut c);
+        self.check_lease(&mut c);
+        c.into_problems()
+    }
+
+    /// A lease that ends before the call may end would let two workers hold one operation.
+    fn check_lease(&self, c: &mut Checker<'_>) {
+        let (lease, timeout) = (self.rescue.lease, self.stripe.call_timeout);
+        let least = timeout.saturating_add(LEASE_MARGIN);
+        c.require(lease >= least, "rescue.lease", || {
+            format!(
+                "{} is too short for stripe.call_timeout {}: write at least {}",
+                show_duration(lease),
+                show_duration(timeout),
+                show_duration(least)
+            )
+        });
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|why| {
+        let message = format!("cannot read {}: {why}", path.display());
+        Problem::new(Origin::Default, "", message).into()
+    })
+}
+
+/// systemd's directory, else the system's where it is installed, else one beside the caller. It is
+/// not asked whether it can be written: falling back to an empty database when the permissions are
+/// wrong would hide every payment there is.
+fn default_state_dir(env: &BTreeMap<String, String>) -> PathBuf {
+    let from_systemd = env.get("STATE_DIRECTORY").and_then(|dirs| {
+        // systemd separates several with colons.
+        dirs.split(':').find(|dir| !dir.is_empty())
+    });
+    match from_systemd {
+        Some(dir) => PathBuf::from(dir),
+        None if Path::new(SYSTEM_STATE_DIR).is_dir() => PathBuf::from(SYSTEM_STATE_DIR),
+        None => PathBuf::from(LOCAL_STATE_DIR),
+    }
+}

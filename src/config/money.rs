@@ -1,0 +1,192 @@
+//! What decides who is paid how much and when: `[fees]`, `[window]`, `[release]`, `[minimums]` and
+//! the names to look for in Stripe's metadata.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::checker::Checker;
+use super::reader::Reader;
+use super::value::{FromRaw, Raw};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long Stripe lets most platforms hold funds.
+/// <https://docs.stripe.com/connect/account-balances>
+const LONGEST_WINDOW: Duration = Duration::from_secs(90 * 24 * 3_600);
+
+/// What the platform keeps.
+#[derive(Debug, Clone)]
+pub struct Fees {
+    /// Hundredths of a percent: 1000 is 10 %.
+    pub platform_fee_bps: u16,
+}
+
+impl Fees {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        let BasisPoints(platform_fee_bps) = r.take("fees.platform_fee_bps", BasisPoints(1_000));
+        Fees { platform_fee_bps }
+    }
+}
+
+/// A part of a whole, so never more than all of it.
+struct BasisPoints(u16);
+
+impl FromRaw for BasisPoints {
+    fn from_raw(raw: &Raw) -> Result<Self, String> {
+        let form = "write basis points from 0 to 10000 (1000 is 10 %)";
+        match i128::from_raw(raw)? {
+            n if n > 10_000 => Err(format!("is a fee above 100 %: {form}")),
+            n => u16::try_from(n).map(BasisPoints).map_err(|_| format!("is a negative fee: {form}")),
+        }
+    }
+}
+
+/// How long a charge is held.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// From the charge to the moment its mentor may be paid.
+    pub dispute_window: Duration,
+}
+
+impl Window {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        Window { dispute_window: r.take("window.dispute_window", 72 * HOUR) }
+    }
+
+    pub(super) fn check(&self, c: &mut Checker<'_>) {
+        let (key, window) = ("window.dispute_window", self.dispute_window);
+        c.positive(key, window);
+        let why = "Stripe does not let a platform hold funds longer in most countries";
+        c.at_most(key, window, LONGEST_WINDOW, why);
+    }
+}
+
+/// When and how due payments are released.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Six-field cron expression, in UTC.
+    pub schedule: String,
+    /// Payments claimed in one transaction.
+    pub batch_size: u32,
+    /// Whether the charge is read from Stripe right before its transfer.
+    pub preflight: bool,
+    /// Until a payment whose preflight could not be read is looked at again.
+    pub preflight_retry: Duration,
+    /// Until a transfer that the balance did not cover is tried again.
+    pub funds_retry: Duration,
+}
+
+impl Release {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        Release {
+            schedule: r.take("release.schedule", "0 * * * * *".to_owned()),
+            batch_size: r.number("release.batch_size", 100, 1..=1_000),
+            preflight: r.take("release.preflight", true),
+            preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
+            funds_retry: r.take("release.funds_retry", HOUR),
+        }
+    }
+
+    pub(super) fn check(&self, c: &mut Checker<'_>) {
+        c.accept(cron(&self.schedule), "release.schedule");
+        c.positive("release.preflight_retry", self.preflight_retry);
+        c.positive("release.funds_retry", self.funds_retry);
+    }
+}
+
+fn cron(schedule: &str) -> Result<(), String> {
+    let fields = schedule.split_whitespace().count();
+    if fields == 5 {
+        return Err(format!("\"{schedule}\" has five fields: seconds come first, write \"0 {schedule}\""));
+    }
+    // Asks the scheduler itself, so that what is accepted here is what runs later.
+    let known = tokio_cron_scheduler::Job::new(schedule, |_, _| {});
+    if fields == 6 && known.is_ok() {
+        return Ok(());
+    }
+    Err(format!(
+        "\"{schedule}\" is not a schedule: write six fields, \"second minute hour day month \
+         weekday\", in UTC, such as \"0 * * * * *\" for each minute"
+    ))
+}
+
+/// Names to look for in the metadata of charges, sessions and payment intents; the first that is
+/// there wins.
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    /// The platform's id of the mentor.
+    pub mentor_id: Vec<String>,
+    /// The mentor's name, for emails.
+    pub mentor_name: Vec<String>,
+    /// The mentor's address, for emails.
+    pub mentor_email: Vec<String>,
+    /// The platform's id of the session.
+    pub booking_id: Vec<String>,
+    /// A fee that wins over the percentage, in minor units.
+    pub platform_fee: Vec<String>,
+    /// The mentor's share that goes with it, in minor units.
+    pub mentor_amount: Vec<String>,
+}
+
+impl Metadata {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        let mut take = |key: &str, names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            r.take(&format!("metadata.{key}"), names)
+        };
+        Metadata {
+            mentor_id: take(
+                "mentor_id",
+                &["mentorUserId", "mentorId", "mentor_id", "expertId", "expert_id", "builderId", "builder_id"],
+            ),
+            mentor_name: take("mentor_name", &["mentorName", "mentor_name", "expertName", "builderName"]),
+            mentor_email: take("mentor_email", &["mentorEmail", "mentor_email", "expertEmail", "builderEmail"]),
+            booking_id: take("booking_id", &["bookingId", "booking_id", "sessionId", "session_id"]),
+            platform_fee: take("platform_fee", &["platformFee", "platform_fee"]),
+            mentor_amount: take("mentor_amount", &["mentorAmount", "mentor_amount"]),
+        }
+    }
+
+    pub(super) fn check(&self, c: &mut Checker<'_>) {
+        for (key, names) in [
+            ("metadata.mentor_id", &self.mentor_id),
+            ("metadata.mentor_name", &self.mentor_name),
+            ("metadata.mentor_email", &self.mentor_email),
+            ("metadata.booking_id", &self.booking_id),
+            ("metadata.platform_fee", &self.platform_fee),
+            ("metadata.mentor_amount", &self.mentor_amount),
+        ] {
+            names.iter().for_each(|name| c.accept(metadata_name(name), key));
+        }
+        c.require(!self.mentor_id.is_empty(), "metadata.mentor_id", || {
+            "is an empty list: without a name to look for, no charge has a mentor".to_owned()
+        });
+    }
+}
+
+/// Stripe's limits: <https://docs.stripe.com/metadata>.
+fn metadata_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.chars().count() > 40 || name.contains(['[', ']']) {
+        return Err(format!(
+            "\"{}\" cannot be a name in Stripe's metadata: 1 to 40 characters, no brackets",
+            name.escape_debug()
+        ));
+    }
+    Ok(())
+}
+
+/// Below these a payment waits for a person, in minor units by lower-case currency.
+pub(super) fn read_minimums(r: &mut Reader) -> BTreeMap<String, i64> {
+    r.take_open("minimums")
+}
+
+pub(super) fn check_minimums(minimums: &BTreeMap<String, i64>, c: &mut Checker<'_>) {
+    for (currency, amount_minor) in minimums {
+        let key = format!("minimums.{currency}");
+        let code = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_lowercase());
+        c.require(code, &key, || "is not a currency: write its three letters in lower case, such as usd".to_owned());
+        c.require(*amount_minor > 0, &key, || {
+            format!("{amount_minor} is no amount: write minor units above 0 (50 is 0.50 USD)")
+        });
+    }
+}
