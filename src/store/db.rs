@@ -85,7 +85,7 @@ macro_rules! get {
 
 /// Runs a query body in a transaction, compiled once for each database. It runs in a task of its own, so that a caller
 /// who goes away cannot leave a transaction open. Names from `queries` are in scope in the body.
-macro_rules! write {
+macro_rules! tx {
     ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
         let db = $db.clone();
         let task = tokio::spawn(async move {
@@ -93,14 +93,14 @@ macro_rules! write {
                 $crate::store::db::Db::Postgres(pool) => {
                     #[allow(unused_imports)]
                     use $crate::store::pg::queries::*;
-                    let mut conn = $crate::store::db::get!(pool)?;
+                    let mut conn = get!(pool)?;
                     conn.transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
                 }
                 $crate::store::db::Db::Sqlite { pool, writer, .. } => {
                     #[allow(unused_imports)]
                     use $crate::store::sqlite::queries::*;
                     let _turn = writer.lock().await;
-                    let mut conn = $crate::store::db::get!(pool)?;
+                    let mut conn = get!(pool)?;
                     conn.immediate_transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
                 }
             }
@@ -116,21 +116,20 @@ macro_rules! read {
             $crate::store::db::Db::Postgres(pool) => {
                 #[allow(unused_imports)]
                 use $crate::store::pg::queries::*;
-                let mut guard = $crate::store::db::get!(pool)?;
+                let mut guard = get!(pool)?;
                 let $conn = &mut *guard;
                 $body.await.map_err(|e| $crate::store::db::TxError::from(e).into_store($doing))
             }
             $crate::store::db::Db::Sqlite { pool, .. } => {
                 #[allow(unused_imports)]
                 use $crate::store::sqlite::queries::*;
-                let mut guard = $crate::store::db::get!(pool)?;
+                let mut guard = get!(pool)?;
                 let $conn = &mut *guard;
                 $body.await.map_err(|e| $crate::store::db::TxError::from(e).into_store($doing))
             }
         }
     }};
 }
-pub(super) use {get, read, write};
 
 /// What ends a transaction early: the database's word, or ours.
 #[derive(Debug)]
@@ -219,9 +218,8 @@ async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
 /// Makes a missing file readable by its owner only; SQLite gives its side files the same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
-    let away = |e: std::io::Error| {
-        StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()))
-    };
+    let away =
+        |e: std::io::Error| StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()));
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(away)?;
     }

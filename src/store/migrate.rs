@@ -6,7 +6,7 @@ use diesel::sqlite::Sqlite;
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::db::{Db, get, read};
+use super::db::Db;
 use crate::ports::StoreError;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");

@@ -31,7 +31,7 @@ use crate::ports::{
     Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
     Unprojected,
 };
-use db::{Db, read, write};
+use db::Db;
 pub use migrate::SchemaState;
 use types::Timestamp;
 
@@ -44,17 +44,17 @@ pub struct Database {
 
 impl Database {
     /// Opens `sqlite://path` or `postgres://…`, without connecting yet.
-    pub fn open(url: &str, policy: Arc<Policy>) -> Result<Self, StoreError> {
+    pub fn open(url: &str, policy: Arc<Policy>) -> Result<Self> {
         Ok(Self { db: Db::open(url)?, policy })
     }
 
     /// How the schema stands to this payoutd.
-    pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
+    pub async fn schema_state(&self) -> Result<SchemaState> {
         migrate::state(&self.db).await
     }
 
     /// Runs pending migrations. Answers their versions.
-    pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn migrate(&self) -> Result<Vec<String>> {
         self.schema_state().await?.refuse_newer()?;
         migrate::run(&self.db).await
     }
@@ -65,7 +65,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 #[async_trait]
 impl Store for Database {
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>> {
-        write!(self.db, "keep events", |conn| inbox::keep(conn, &events))
+        tx!(self.db, "keep events", |conn| inbox::keep(conn, &events))
     }
 
     async fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Unprojected>> {
@@ -74,7 +74,7 @@ impl Store for Database {
 
     async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<()> {
         let policy = self.policy.clone();
-        write!(self.db, "project events", |conn| project::project(conn, &events, &policy, now.into()))
+        tx!(self.db, "project events", |conn| project::project(conn, &events, &policy, now.into()))
     }
 
     async fn oldest_unprojected(&self) -> Result<Option<DateTime<Utc>>> {
@@ -84,7 +84,7 @@ impl Store for Database {
 
     async fn pick_due(&self, limit: i64, revisit_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<Picked> {
         let policy = self.policy.clone();
-        write!(self.db, "pick due payments", |conn| release::pick_due(conn, limit, revisit_at, &policy, now))
+        tx!(self.db, "pick due payments", |conn| release::pick_due(conn, limit, revisit_at, &policy, now))
     }
 
     async fn preview_due(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<(Case, DateTime<Utc>)>> {
@@ -93,11 +93,11 @@ impl Store for Database {
 
     async fn claim(&self, ready: Vec<Preflighted>, lease: Lease, now: DateTime<Utc>) -> Result<Vec<Claimed>> {
         let policy = self.policy.clone();
-        write!(self.db, "claim payments", |conn| release::claim(conn, &ready, &lease, &policy, now))
+        tx!(self.db, "claim payments", |conn| release::claim(conn, &ready, &lease, &policy, now))
     }
 
     async fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> Result<()> {
-        write!(self.db, "postpone payments", |conn| release::postpone(conn, &payments, pause))
+        tx!(self.db, "postpone payments", |conn| release::postpone(conn, &payments, pause))
     }
 
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {
@@ -105,17 +105,17 @@ impl Store for Database {
     }
 
     async fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> Result<()> {
-        write!(self.db, "keep an account", |conn| told::keep_account(conn, &account, Some(now.into())))
+        tx!(self.db, "keep an account", |conn| told::keep_account(conn, &account, Some(now.into())))
     }
 
     async fn reclaim(&self, limit: i64, lease: Lease, now: DateTime<Utc>) -> Result<Vec<Reclaimed>> {
         let policy = self.policy.clone();
-        write!(self.db, "take up operations", |conn| operations::reclaim(conn, limit, &lease, &policy, now))
+        tx!(self.db, "take up operations", |conn| operations::reclaim(conn, limit, &lease, &policy, now))
     }
 
     async fn refresh_case(&self, payment: PaymentId, facts: Vec<Fact>, now: DateTime<Utc>) -> Result<Case> {
         let policy = self.policy.clone();
-        write!(self.db, "take in a charge", |conn| operations::refresh_case(conn, payment, &facts, &policy, now))
+        tx!(self.db, "take in a charge", |conn| operations::refresh_case(conn, payment, &facts, &policy, now))
     }
 
     async fn conclude(&self, outcomes: Vec<Outcome>, now: DateTime<Utc>) -> Result<Vec<Recorded>> {
@@ -139,7 +139,7 @@ impl Store for Database {
 
     async fn tell(&self, notices: Vec<Outgoing>, now: DateTime<Utc>) -> Result<()> {
         let policy = self.policy.clone();
-        write!(self.db, "write emails", |conn| outbox::write(conn, &notices, &policy, now))
+        tx!(self.db, "write emails", |conn| outbox::write(conn, &notices, &policy, now))
     }
 
     async fn due_letters(
@@ -149,19 +149,19 @@ impl Store for Database {
         lease: Lease,
         now: DateTime<Utc>,
     ) -> Result<Vec<DueLetter>> {
-        write!(self.db, "lease emails", |conn| outbox::lease(conn, limit, merge_window, &lease, now))
+        tx!(self.db, "lease emails", |conn| outbox::lease(conn, limit, merge_window, &lease, now))
     }
 
     async fn letter_sent(&self, letter: DueLetter, sent: Sent, now: DateTime<Utc>) -> Result<()> {
-        write!(self.db, "record an email", |conn| outbox::sent(conn, &letter, &sent, now))
+        tx!(self.db, "record an email", |conn| outbox::sent(conn, &letter, &sent, now))
     }
 
     async fn begin_run(&self, trigger: Trigger, now: DateTime<Utc>) -> Result<RunId> {
-        write!(self.db, "begin a run", |conn| admin::begin_run(conn, trigger, now.into()))
+        tx!(self.db, "begin a run", |conn| admin::begin_run(conn, trigger, now.into()))
     }
 
     async fn finish_run(&self, run: RunId, counts: RunCounts, error: Option<String>, now: DateTime<Utc>) -> Result<()> {
-        write!(self.db, "end a run", |conn| admin::finish_run(conn, run, counts, error.as_deref(), now))
+        tx!(self.db, "end a run", |conn| admin::finish_run(conn, run, counts, error.as_deref(), now))
     }
 
     async fn find_payment(&self, by: PaymentRef) -> Result<Option<PaymentView>> {
@@ -180,22 +180,16 @@ impl Store for Database {
         read!(self.db, "count", |conn| views::status(conn, now))
     }
 
-    async fn place_hold(
-        &self,
-        on: Subject,
-        actor: String,
-        reason: String,
-        now: DateTime<Utc>,
-    ) -> Result<Option<i64>> {
-        write!(self.db, "place a hold", |conn| admin::place_hold(conn, &on, &actor, &reason, now.into()))
+    async fn place_hold(&self, on: Subject, actor: String, reason: String, now: DateTime<Utc>) -> Result<Option<i64>> {
+        tx!(self.db, "place a hold", |conn| admin::place_hold(conn, &on, &actor, &reason, now.into()))
     }
 
     async fn lift_holds(&self, on: Subject, actor: String, reason: String, now: DateTime<Utc>) -> Result<Vec<Hold>> {
-        write!(self.db, "lift holds", |conn| admin::lift_holds(conn, &on, &actor, &reason, now.into()))
+        tx!(self.db, "lift holds", |conn| admin::lift_holds(conn, &on, &actor, &reason, now.into()))
     }
 
     async fn retry(&self, payment: PaymentId, actor: String, now: DateTime<Utc>) -> Result<bool> {
-        write!(self.db, "retry a payment", |conn| admin::retry(conn, payment, &actor, now.into()))
+        tx!(self.db, "retry a payment", |conn| admin::retry(conn, payment, &actor, now.into()))
     }
 
     async fn put_mentor(
@@ -205,7 +199,7 @@ impl Store for Database {
         actor: String,
         now: DateTime<Utc>,
     ) -> Result<Mentor> {
-        write!(self.db, "record a mentor", |conn| admin::put_mentor(conn, &id, &change, &actor, now.into()))
+        tx!(self.db, "record a mentor", |conn| admin::put_mentor(conn, &id, &change, &actor, now.into()))
     }
 
     async fn mentors(&self, id: Option<MentorId>, limit: i64) -> Result<Vec<(Mentor, Option<Account>, Vec<Hold>)>> {
@@ -224,7 +218,7 @@ impl Store for Database {
 impl Database {
     async fn record(&self, outcomes: Vec<Outcome>, now: DateTime<Utc>) -> Result<Vec<Recorded>> {
         let policy = self.policy.clone();
-        write!(self.db, "record outcomes", |conn| operations::record(conn, &outcomes, &policy, now))
+        tx!(self.db, "record outcomes", |conn| operations::record(conn, &outcomes, &policy, now))
     }
 
     async fn record_alone(&self, outcome: Outcome, now: DateTime<Utc>) -> Result<Vec<Recorded>> {

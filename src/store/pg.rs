@@ -5,8 +5,7 @@ use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 /// Whether diesel has made its table of migrations.
-const HAS_MIGRATIONS: &str =
-    "to_regclass('__diesel_schema_migrations') IS NOT NULL";
+const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
 
 pub(super) type Conn = AsyncPgConnection;
 

@@ -152,11 +152,7 @@ impl AccountRow {
     pub(super) fn account(&self) -> Result<Account> {
         Ok(Account {
             id: AccountId::new(&self.stripe_account_id),
-            transfers: word(
-                format!("account {}", self.stripe_account_id),
-                &self.transfers,
-                Capability::from_word,
-            )?,
+            transfers: word(format!("account {}", self.stripe_account_id), &self.transfers, Capability::from_word)?,
             details_submitted: self.details_submitted,
             payouts_enabled: self.payouts_enabled,
             disabled_reason: self.disabled_reason.clone(),

@@ -239,6 +239,19 @@ tables! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
-    mentors, accounts, payment_sources, payments, refunds, disputes, transfers, payouts, holds, operations,
-    operation_attempts, webhook_events, emails, runs, audit_log,
+    mentors,
+    accounts,
+    payment_sources,
+    payments,
+    refunds,
+    disputes,
+    transfers,
+    payouts,
+    holds,
+    operations,
+    operation_attempts,
+    webhook_events,
+    emails,
+    runs,
+    audit_log,
 );

@@ -6,8 +6,7 @@ use diesel::prelude::*;
 use super::db::SqliteConn;
 
 /// Whether diesel has made its table of migrations.
-const HAS_MIGRATIONS: &str =
-    "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";
+const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";
 
 pub(super) type Conn = SqliteConn;
 

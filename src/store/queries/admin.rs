@@ -109,11 +109,8 @@ pub(super) async fn lift_restriction(conn: &mut Conn, account: &AccountId, told_
         .filter(accounts::stripe_account_id.eq(account.as_str()))
         .filter(accounts::transfers.eq("active").and(accounts::deauthorized_at.is_null()))
         .select(accounts::stripe_account_id.nullable());
-    let mentor: Vec<String> = mentors::table
-        .filter(mentors::stripe_account_id.eq_any(in_order))
-        .select(mentors::id)
-        .load(conn)
-        .await?;
+    let mentor: Vec<String> =
+        mentors::table.filter(mentors::stripe_account_id.eq_any(in_order)).select(mentors::id).load(conn).await?;
     if mentor.is_empty() {
         return Ok(());
     }

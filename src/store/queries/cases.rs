@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
 use crate::domain::hold::{Hold, Subject};
+use crate::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::release::Case;
 use crate::store::db::TxError;

@@ -85,7 +85,7 @@ pub(in crate::store) async fn lease(
             diesel::update(row).set(emails::next_attempt_at.eq(Timestamp::from(until))).execute(conn).await?;
             continue;
         }
-        let rows = merged(conn, row, Timestamp::from(now)).await?;
+        let rows = merged(conn, row).await?;
         letters.push(letter(conn, &rows, lease).await?);
     }
     Ok(letters)
@@ -106,7 +106,7 @@ async fn quiet_until(conn: &mut Conn, row: &EmailRow, window: Duration) -> Resul
 }
 
 /// The rows that go out as one email. Once tried, an email keeps its rows: the earlier try may have arrived.
-async fn merged(conn: &mut Conn, first: EmailRow, now: Timestamp) -> Result<Vec<EmailRow>, TxError> {
+async fn merged(conn: &mut Conn, first: EmailRow) -> Result<Vec<EmailRow>, TxError> {
     let Some(key) = first.merge_key.clone() else { return Ok(vec![first]) };
     let waiting = emails::table
         .filter(emails::merge_key.eq(key).and(emails::state.eq("queued")))
@@ -116,7 +116,6 @@ async fn merged(conn: &mut Conn, first: EmailRow, now: Timestamp) -> Result<Vec<
         Some(with) => waiting.filter(emails::sent_with.eq(with)),
         None => waiting.filter(emails::sent_with.is_null()),
     };
-    let _ = now;
     Ok(waiting.select(EmailRow::as_select()).load(conn).await?)
 }
 

@@ -31,7 +31,8 @@ pub(in crate::store) async fn project(
     for event in batch {
         let outcome = match &event.fact {
             Ok(fact) => {
-                let applied = conn.transaction::<_, TxError, _>(async |conn| apply(conn, fact, policy, now).await).await;
+                let applied =
+                    conn.transaction::<_, TxError, _>(async |conn| apply(conn, fact, policy, now).await).await;
                 match applied {
                     Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
                     applied => applied.map_err(|e| e.into_store("project the event").to_string()),
@@ -158,9 +159,11 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
 /// Puts a payment together from all that is known, and writes its row.
 async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: Timestamp) -> Result<(), TxError> {
     // The row is locked before its sources are read: whoever held the lock has added theirs by then.
-    let row = payments::table
-        .filter(payments::payment_key.eq(key.as_str()))
-        .select((payments::id, payments::platform_fee_bps, payments::paid_at));
+    let row = payments::table.filter(payments::payment_key.eq(key.as_str())).select((
+        payments::id,
+        payments::platform_fee_bps,
+        payments::paid_at,
+    ));
     let row: Option<(i64, i32, Option<Timestamp>)> = locked!(row).first(conn).await.optional()?;
     let sources = sources_of(conn, key).await?;
     let charges: Vec<String> =

@@ -95,13 +95,13 @@ pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<
 }
 
 /// Keeps a transfer; what was reversed of it only ever grows.
-pub(super) async fn keep_transfer(conn: &mut Conn, fact: &TransferFact, now: Timestamp) -> Result<Option<PaymentKey>, TxError> {
-    let kept: Option<i64> = transfers::table
-        .find(fact.id.as_str())
-        .select(transfers::amount_reversed)
-        .first(conn)
-        .await
-        .optional()?;
+pub(super) async fn keep_transfer(
+    conn: &mut Conn,
+    fact: &TransferFact,
+    now: Timestamp,
+) -> Result<Option<PaymentKey>, TxError> {
+    let kept: Option<i64> =
+        transfers::table.find(fact.id.as_str()).select(transfers::amount_reversed).first(conn).await.optional()?;
     let reversed = fact.reversed.get().max(kept.unwrap_or(0));
     diesel::insert_into(transfers::table)
         .values((

@@ -86,8 +86,7 @@ fn entry(at: Timestamp, kind: &str, what: String) -> TimelineEntry {
 }
 
 async fn told(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
-    let key: Option<String> =
-        payments::table.find(id).select(payments::payment_key).first(conn).await.optional()?;
+    let key: Option<String> = payments::table.find(id).select(payments::payment_key).first(conn).await.optional()?;
     let rows: Vec<(Timestamp, String, String, String)> = events::table
         .filter(events::payment_key.eq(key))
         .select((events::received_at, events::kind, events::event_id, events::state))
@@ -215,7 +214,14 @@ async fn last_run(conn: &mut Conn) -> Result<Option<(DateTime<Utc>, String)>, Tx
     let run: Option<Run> = runs::table
         .filter(runs::finished_at.is_not_null())
         .order(runs::id.desc())
-        .select((runs::finished_at.assume_not_null(), runs::transferred, runs::held, runs::failed, runs::looked_at, runs::error))
+        .select((
+            runs::finished_at.assume_not_null(),
+            runs::transferred,
+            runs::held,
+            runs::failed,
+            runs::looked_at,
+            runs::error,
+        ))
         .first(conn)
         .await
         .optional()?;
