@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod jobs;
 pub mod ports;
 pub mod sandbox;
 pub mod store;

@@ -20,7 +20,7 @@ use crate::domain::release::{Case, Plan};
 use crate::domain::rescue::Step;
 
 /// Why the database did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or the connection broke: nothing is known to be written.
     #[error("the database cannot be reached: {0}")]
@@ -298,8 +298,9 @@ pub trait Store: Send + Sync {
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
     /// Events that wait to be projected, oldest first.
     async fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Unprojected>, StoreError>;
-    /// Projects events. One that fails does not fail the others; it stays with its error.
-    async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<(), StoreError>;
+    /// Projects events. One that fails does not fail the others; it stays with its error. `false` when another daemon is
+    /// projecting, and nothing was done.
+    async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<bool, StoreError>;
     /// How long the oldest event has waited.
     async fn oldest_unprojected(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
 

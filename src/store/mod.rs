@@ -72,7 +72,7 @@ impl Store for Database {
         read!(self.db, "read the inbox", |conn| inbox::waiting(conn, limit, now.into()))
     }
 
-    async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<()> {
+    async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<bool> {
         let policy = self.policy.clone();
         tx!(self.db, "project events", |conn| project::project(conn, &events, &policy, now.into()))
     }

@@ -18,15 +18,16 @@ use crate::store::rows::{corrupt, json};
 use crate::store::schema::{payment_sources as sources, payments, refunds, webhook_events as events};
 use crate::store::types::Timestamp;
 
-/// Projects events, each in a savepoint of its own, so that one which fails does not fail the others.
+/// Projects events, each in a savepoint of its own, so that one which fails does not fail the others. `false` when
+/// another daemon is at it.
 pub(in crate::store) async fn project(
     conn: &mut Conn,
     batch: &[Projected],
     policy: &Policy,
     now: Timestamp,
-) -> Result<(), TxError> {
+) -> Result<bool, TxError> {
     if !is_projector(conn).await? {
-        return Ok(());
+        return Ok(false);
     }
     for event in batch {
         let outcome = match &event.fact {
@@ -42,7 +43,7 @@ pub(in crate::store) async fn project(
         };
         settle(conn, event, outcome, now).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn settle(

@@ -1,0 +1,168 @@
+//! The loops that do the work: project, release, submit, rescue, mail, schedule. They meet Stripe, the database, mail
+//! and time only through `ports`, and decide nothing about money: they ask `domain`, and do what it answers.
+
+mod accounts;
+mod breaker;
+mod ingest;
+mod mail;
+mod preflight;
+mod project;
+mod record;
+mod release;
+mod rescue;
+mod schedule;
+mod submit;
+
+pub use breaker::SharedBreaker;
+pub use ingest::GroupInbox;
+pub use record::Recorder;
+pub use schedule::{ScheduleError, check_schedule};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::breaker::BreakerPolicy;
+use crate::domain::policy::Policy;
+use crate::ports::{Clock, Lease, Mailer, Store, StripeGateway};
+
+/// Numbers of the loops.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What this daemon calls itself on its leases.
+    pub owner: String,
+    /// Six fields, in UTC.
+    pub schedule: String,
+    /// Payments looked at in one transaction.
+    pub batch_size: usize,
+    /// Calls to Stripe under way at once.
+    pub concurrency: usize,
+    /// How often the rescuer looks, at least.
+    pub rescue_interval: Duration,
+    /// Numbers of the breaker.
+    pub breaker: BreakerPolicy,
+    /// Attempts to send an email.
+    pub mail_attempts: u32,
+    /// How long alerts of a kind are gathered after one was sent.
+    pub mail_merge_window: Duration,
+}
+
+/// What the loops share.
+pub struct Jobs {
+    store: Arc<dyn Store>,
+    stripe: Arc<dyn StripeGateway>,
+    mailer: Arc<dyn Mailer>,
+    clock: Arc<dyn Clock>,
+    policy: Arc<Policy>,
+    settings: Settings,
+    breaker: Arc<SharedBreaker>,
+    recorder: Recorder,
+    signals: Signals,
+    /// Once cancelled, nothing new is begun; what is under way ends.
+    stop: CancellationToken,
+    /// One run at a time.
+    running: Mutex<()>,
+}
+
+/// How one loop tells another that there is something to do. Only a hint: each looks by itself, too.
+#[derive(Default)]
+pub struct Signals {
+    /// An event was kept.
+    pub events: Notify,
+    /// A run is wanted.
+    pub release: Notify,
+    /// An operation is not at its end.
+    pub operations: Notify,
+    /// An email was written.
+    pub mail: Notify,
+}
+
+/// What the loops work with.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Stripe.
+    pub stripe: Arc<dyn StripeGateway>,
+    /// Mail.
+    pub mailer: Arc<dyn Mailer>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The rules' numbers.
+    pub policy: Arc<Policy>,
+    /// The loops' numbers.
+    pub settings: Settings,
+    /// Stops the loops.
+    pub stop: CancellationToken,
+}
+
+impl Jobs {
+    /// Puts the loops together; nothing runs yet. The recorder's task is spawned on `tasks`, and ends when the last
+    /// [`Jobs`] is dropped.
+    pub fn new(parts: Parts, tasks: &TaskTracker) -> Arc<Self> {
+        let recorder = Recorder::spawn(parts.store.clone(), parts.clock.clone(), tasks);
+        Arc::new(Self {
+            breaker: Arc::new(SharedBreaker::new(parts.settings.breaker)),
+            recorder,
+            store: parts.store,
+            stripe: parts.stripe,
+            mailer: parts.mailer,
+            clock: parts.clock,
+            policy: parts.policy,
+            settings: parts.settings,
+            signals: Signals::default(),
+            stop: parts.stop,
+            running: Mutex::new(()),
+        })
+    }
+
+    /// Starts every loop on `tasks`. They end once `stop` is cancelled and what is under way has ended.
+    pub fn start(self: &Arc<Self>, tasks: &TaskTracker) -> Result<(), ScheduleError> {
+        check_schedule(&self.settings.schedule)?;
+        tasks.spawn(project::keep_projecting(self.clone()));
+        tasks.spawn(release::keep_releasing(self.clone()));
+        tasks.spawn(rescue::keep_rescuing(self.clone()));
+        tasks.spawn(mail::keep_mailing(self.clone()));
+        tasks.spawn(schedule::keep_time(self.clone()));
+        Ok(())
+    }
+
+    /// The breaker, for health.
+    pub fn breaker(&self) -> Arc<SharedBreaker> {
+        self.breaker.clone()
+    }
+
+    /// The signals, for those who feed the loops.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    fn lease(&self, now: DateTime<Utc>) -> Lease {
+        Lease { owner: self.settings.owner.clone(), until: now + span(self.policy.retry.lease) }
+    }
+
+    /// Waits, but not beyond the stop. `false` once stopped.
+    async fn pause(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = self.clock.sleep(wait) => true,
+        }
+    }
+
+    /// Waits for a hint or for the time, but not beyond the stop. `false` once stopped.
+    async fn pause_or(&self, hint: &Notify, wait: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = hint.notified() => true,
+            () = self.clock.sleep(wait) => true,
+        }
+    }
+}
+
+/// A duration as the calendar knows it.
+fn span(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}

@@ -1,0 +1,76 @@
+//! Preflight: reads the charge from Stripe right before a transfer. Webhooks may be lost; this is what then still keeps
+//! a refunded or disputed payment from being paid.
+
+use super::Jobs;
+use crate::domain::facts::Fact;
+use crate::domain::ids::ChargeId;
+use crate::domain::notice::{Notice, Outgoing, brief};
+use crate::domain::release::Case;
+use crate::domain::triage::{Failure, Verdict, triage};
+use crate::ports::{AttemptRecord, Called, StoreError};
+
+/// Why a charge could not be read, with the call that failed.
+pub(super) struct Unread {
+    pub failure: Failure,
+    pub call: AttemptRecord,
+}
+
+/// Reads the charge and, where it was ever disputed, its disputes.
+pub(super) async fn preflight(jobs: &Jobs, charge_id: &ChargeId) -> Result<Vec<Fact>, Unread> {
+    let charge = read(jobs, jobs.stripe.charge(charge_id)).await?;
+    let disputed = charge.says.disputed;
+    let mut facts = vec![Fact::Payment(charge)];
+    if disputed {
+        let disputes = read(jobs, jobs.stripe.disputes_of(charge_id)).await?;
+        facts.extend(disputes.into_iter().map(Fact::Dispute));
+    }
+    Ok(facts)
+}
+
+async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {
+    let started_at = jobs.clock.now();
+    let called = call.await;
+    jobs.learn(&called.result).await;
+    match called.result {
+        Ok(value) => Ok(value),
+        Err(failure) => {
+            let call = AttemptRecord {
+                kind: "preflight",
+                started_at,
+                took: called.took,
+                status: called.status,
+                error_code: Some(failure.code().to_owned()),
+                error: Some(failure.message().to_owned()),
+                request_id: called.request_id,
+            };
+            Err(Unread { failure, call })
+        }
+    }
+}
+
+impl Jobs {
+    /// Feeds the breaker, and tells the admin when it opens.
+    pub(super) async fn learn<T>(&self, result: &Result<T, Failure>) {
+        let now = self.clock.now();
+        if let Some(alert) = self.breaker.learn(result, now) {
+            if let Err(error) = self.store.tell(vec![alert], now).await {
+                tracing::error!(%error, "the alert about the breaker could not be written");
+            }
+            self.signals.mail.notify_one();
+        }
+    }
+
+    /// A charge that Stripe definitely does not show us is a matter for a person, not for another try.
+    pub(super) async fn tell_unreadable(&self, case: &Case, failure: &Failure) -> Result<(), StoreError> {
+        if triage(failure) != Verdict::Reject {
+            return Ok(());
+        }
+        let payment = &case.payment;
+        let why = format!("its charge cannot be read from Stripe: {}", failure.message());
+        let summary = brief(payment, case.mentor.as_ref(), payment.mentor_due());
+        let notice = Notice::NeedsAttention { payment: summary, why };
+        let subject = format!("{}:preflight", payment.id);
+        let alert = Outgoing::to_admin(notice, "needs_attention", subject, Some(payment.id));
+        self.store.tell(vec![alert], self.clock.now()).await
+    }
+}

@@ -1,0 +1,120 @@
+//! The recorder: tx 2 of the money rule for every worker. Outcomes that come while one commit is under way go into the
+//! next together; while the database is away they are kept here and tried again, since they must not be lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::domain::operation::OperationState;
+use crate::ports::{Clock, Outcome, Recorded, Store};
+
+/// Outcomes that go into one transaction at most.
+const GROUP: usize = 100;
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+type Waiting = (Outcome, oneshot::Sender<Recorded>);
+
+/// Records outcomes.
+#[derive(Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl Recorder {
+    /// Starts the recording task on `tasks`; it ends when the last recorder is dropped and all is written.
+    pub fn spawn(store: Arc<dyn Store>, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Self {
+        let (queue, waiting) = mpsc::channel(GROUP * 4);
+        tasks.spawn(keep_recording(store, clock, waiting));
+        Self { queue }
+    }
+
+    /// Returns once the outcome is written, or found to be somebody else's by now.
+    pub async fn record(&self, outcome: Outcome) -> Recorded {
+        let (answer, recorded) = oneshot::channel();
+        let stopped = || Recorded::Refused("the daemon is stopping".into());
+        if self.queue.send((outcome, answer)).await.is_err() {
+            return stopped();
+        }
+        recorded.await.unwrap_or_else(|_| stopped())
+    }
+}
+
+async fn keep_recording(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut waiting: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::with_capacity(GROUP);
+    while waiting.recv_many(&mut group, GROUP).await > 0 {
+        let (outcomes, answers): (Vec<_>, Vec<_>) = group.drain(..).unzip();
+        let recorded = write(&*store, &*clock, &outcomes).await;
+        for ((outcome, recorded), answer) in outcomes.iter().zip(recorded).zip(answers) {
+            log(outcome, &recorded);
+            // The worker may have gone; what matters is written.
+            let _ = answer.send(recorded);
+        }
+    }
+}
+
+/// Writes, and does not give up: the answer of Stripe is known only here until it is written. Writing twice is
+/// harmless, since the second time the lease is gone.
+async fn write(store: &dyn Store, clock: &dyn Clock, outcomes: &[Outcome]) -> Vec<Recorded> {
+    loop {
+        match store.conclude(outcomes.to_vec(), clock.now()).await {
+            Ok(recorded) => return recorded,
+            Err(error) => {
+                tracing::error!(%error, outcomes = outcomes.len(), "outcomes cannot be written yet; trying again");
+                clock.sleep(AGAIN_AFTER).await;
+            }
+        }
+    }
+}
+
+/// One line a transfer.
+fn log(outcome: &Outcome, recorded: &Recorded) {
+    let op = &outcome.operation;
+    let request_id = outcome.attempts.iter().rev().find_map(|call| call.request_id.as_deref()).unwrap_or("");
+    let (payment_id, operation_id, mentor_id) = (op.payment_id.0, op.id.0, op.mentor_id.as_str());
+    let amount = op.order.currency.display(op.order.amount);
+    match recorded {
+        Recorded::Written(conclusion) => {
+            let next = &conclusion.next;
+            let transfer_id = next.transfer_id.as_ref().map_or("", |id| id.as_str());
+            let error = next.error.as_ref().map_or("", |(_, words)| words.as_str());
+            if next.state == OperationState::Confirmed {
+                tracing::info!(
+                    payment.id = payment_id,
+                    mentor.id = mentor_id,
+                    operation.id = operation_id,
+                    transfer.id = transfer_id,
+                    stripe.request_id = request_id,
+                    amount,
+                    "transferred"
+                );
+            } else {
+                tracing::warn!(
+                    payment.id = payment_id,
+                    mentor.id = mentor_id,
+                    operation.id = operation_id,
+                    stripe.request_id = request_id,
+                    amount,
+                    state = next.state.word(),
+                    attempts = next.attempts,
+                    error,
+                    "not transferred"
+                );
+            }
+        }
+        Recorded::LeaseLost => tracing::warn!(
+            payment.id = payment_id,
+            operation.id = operation_id,
+            stripe.request_id = request_id,
+            "the lease was lost before the outcome was written; whoever has it now finds out"
+        ),
+        Recorded::Refused(error) => tracing::error!(
+            payment.id = payment_id,
+            operation.id = operation_id,
+            stripe.request_id = request_id,
+            error,
+            "the outcome could not be written; the rescuer takes the operation when its lease runs out"
+        ),
+    }
+}

@@ -1,0 +1,222 @@
+//! The release run: looks at what is due, reads each charge, commits intents, and has them submitted, all at the same
+//! time. One path for the schedule, the command line and the cron endpoint.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::preflight::preflight;
+use super::submit::submit;
+use super::{Jobs, accounts, span};
+use crate::domain::breaker::Permit;
+use crate::domain::ids::PaymentId;
+use crate::domain::operation::{Operation, OperationState};
+use crate::domain::outcome::PaymentNext;
+use crate::domain::payment::{Pause, WaitWhy};
+use crate::domain::release::{Case, Plan};
+use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, StoreError, Trigger};
+
+/// Runs whenever one is wanted, until stopped.
+pub(super) async fn keep_releasing(jobs: Arc<Jobs>) {
+    loop {
+        tokio::select! {
+            () = jobs.stop.cancelled() => return,
+            () = jobs.signals.release.notified() => {}
+        }
+        if let Err(error) = jobs.run(Trigger::Schedule).await {
+            tracing::error!(%error, "the run could not be done; the next one tries again");
+        }
+    }
+}
+
+impl Jobs {
+    /// Does one run. Runs of the same daemon follow each other; runs of several share the work.
+    pub async fn run(self: &Arc<Self>, trigger: Trigger) -> Result<RunCounts, StoreError> {
+        let _one_at_a_time = self.running.lock().await;
+        let started = self.clock.now();
+        let run_id = self.store.begin_run(trigger, started).await?;
+        let result = release(self).await;
+        let now = self.clock.now();
+        let (counts, error) = match &result {
+            Ok(counts) => (*counts, self.breaker.trouble().map(|(why, _)| format!("not all was tried: {why}"))),
+            Err(error) => (RunCounts::default(), Some(error.to_string())),
+        };
+        self.store.finish_run(run_id, counts, error.clone(), now).await?;
+        let level_up = counts.looked_at > 0 || error.is_some();
+        let (took_ms, error) = ((now - started).num_milliseconds(), error.unwrap_or_default());
+        if level_up {
+            tracing::info!(
+                run.id = run_id.0,
+                looked_at = counts.looked_at,
+                transferred = counts.transferred,
+                held = counts.held,
+                waiting = counts.waiting,
+                failed = counts.failed,
+                unfinished = counts.unfinished,
+                took_ms,
+                error,
+                "run"
+            );
+        } else {
+            tracing::debug!(run.id = run_id.0, took_ms, "run: nothing was due");
+        }
+        self.signals.mail.notify_one();
+        result
+    }
+}
+
+/// A payment ready to be claimed, with a place among the calls under way.
+type Ready = (Preflighted, OwnedSemaphorePermit);
+
+async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
+    if matches!(jobs.breaker.permit(jobs.clock.now()), Permit::Wait(_)) {
+        return Ok(RunCounts::default());
+    }
+    accounts::refresh(jobs).await?;
+    let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
+    let (looked, claimed) = tokio::join!(look(jobs, to_claim), claim_and_submit(jobs, ready));
+    let (looked, claimed) = (looked?, claimed?);
+    Ok(RunCounts {
+        looked_at: looked.looked_at,
+        held: looked.held + claimed.held,
+        waiting: looked.waiting + claimed.waiting,
+        ..claimed
+    })
+}
+
+/// Picks batch after batch until nothing is due, and reads the charges. A payment gets its place among the calls under
+/// way before its charge is read, so that the transfer follows the reading at once.
+async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCounts, StoreError> {
+    let places = Arc::new(Semaphore::new(jobs.settings.concurrency));
+    let mut counts = RunCounts::default();
+    let mut reading = JoinSet::new();
+    while !jobs.stop.is_cancelled() {
+        let now = jobs.clock.now();
+        let limit = match jobs.breaker.permit(now) {
+            Permit::All => jobs.settings.batch_size,
+            Permit::Probe => 1,
+            Permit::Wait(_) => break,
+        };
+        let revisit_at = now + span(jobs.policy.retry.lease);
+        let picked = jobs.store.pick_due(i64::try_from(limit).unwrap_or(i64::MAX), revisit_at, now).await?;
+        counts.looked_at += picked.looked_at;
+        counts.held += picked.held;
+        counts.waiting += picked.waiting;
+        if picked.looked_at == 0 {
+            break;
+        }
+        for (plan, case) in picked.ready {
+            // Never closed; and if it were, the payment would be looked at again.
+            let Ok(place) = places.clone().acquire_owned().await else { break };
+            reading.spawn(read_charge(jobs.clone(), plan, case, to_claim.clone(), place));
+        }
+        while let Some(read) = reading.try_join_next() {
+            counts.waiting += usize::from(!read.unwrap_or(true));
+        }
+    }
+    while let Some(read) = reading.join_next().await {
+        counts.waiting += usize::from(!read.unwrap_or(true));
+    }
+    Ok(counts)
+}
+
+/// Answers whether the charge could be read.
+async fn read_charge(
+    jobs: Arc<Jobs>,
+    plan: Plan,
+    case: Case,
+    to_claim: mpsc::Sender<Ready>,
+    place: OwnedSemaphorePermit,
+) -> bool {
+    let payment_id = plan.payment_id;
+    match preflight(&jobs, &plan.charge_id).await {
+        Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
+        Err(unread) => {
+            let failure = unread.failure;
+            tracing::warn!(payment.id = payment_id.0, error = failure.message(), "its charge cannot be read; it waits");
+            let until = jobs.clock.now() + span(jobs.policy.retry.preflight);
+            let pause = Pause { until, why: WaitWhy::Preflight };
+            if let Err(error) = jobs.store.postpone(vec![payment_id], pause).await {
+                tracing::error!(payment.id = payment_id.0, %error, "it could not be postponed; it is looked at again");
+            }
+            if let Err(error) = jobs.tell_unreadable(&case, &failure).await {
+                tracing::error!(payment.id = payment_id.0, %error, "the alert could not be written");
+            }
+            false
+        }
+    }
+}
+
+/// Claims what is ready in one transaction, has it submitted, and goes on claiming while calls are under way.
+async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) -> Result<RunCounts, StoreError> {
+    let mut counts = RunCounts::default();
+    let mut calls = FuturesUnordered::new();
+    let mut batch = Vec::new();
+    let mut failed = None;
+    while failed.is_none() {
+        tokio::select! {
+            taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
+                if taken == 0 {
+                    break;
+                }
+                let (preflighted, places): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+                let operations = claim(jobs, preflighted, &mut counts).await.unwrap_or_else(|error| {
+                    failed = Some(error);
+                    Vec::new()
+                });
+                for (operation, place) in operations.into_iter().zip(places) {
+                    let jobs = jobs.clone();
+                    calls.push(tokio::spawn(async move {
+                        let recorded = submit(&jobs, operation).await;
+                        drop(place);
+                        recorded
+                    }));
+                }
+            }
+            Some(recorded) = calls.next() => count(&mut counts, recorded.ok()),
+        }
+    }
+    while let Some(recorded) = calls.next().await {
+        count(&mut counts, recorded.ok());
+    }
+    failed.map_or(Ok(counts), Err)
+}
+
+async fn claim(
+    jobs: &Jobs,
+    preflighted: Vec<Preflighted>,
+    counts: &mut RunCounts,
+) -> Result<Vec<Operation>, StoreError> {
+    let now = jobs.clock.now();
+    let mut operations = Vec::with_capacity(preflighted.len());
+    for claimed in jobs.store.claim(preflighted, jobs.lease(now), now).await? {
+        match claimed {
+            Claimed::Submit(operation) => operations.push(operation),
+            Claimed::Held(id, reasons) => {
+                counts.held += 1;
+                let why = reasons.first().map(|reason| reason.sentence()).unwrap_or_default();
+                tracing::info!(payment.id = id.0, why, "held right before its transfer");
+            }
+            Claimed::Waits(..) => counts.waiting += 1,
+            Claimed::Taken(PaymentId(id)) => tracing::debug!(payment.id = id, "another worker has it"),
+        }
+    }
+    Ok(operations)
+}
+
+fn count(counts: &mut RunCounts, recorded: Option<Recorded>) {
+    let Some(Recorded::Written(conclusion)) = recorded else {
+        counts.unfinished += 1;
+        return;
+    };
+    match (&conclusion.payment, conclusion.next.state) {
+        (_, OperationState::Confirmed) => counts.transferred += 1,
+        (Some(PaymentNext::Failed), _) => counts.failed += 1,
+        (Some(PaymentNext::Again(Some(_))), _) => counts.waiting += 1,
+        (Some(PaymentNext::Again(None)), _) => counts.held += 1,
+        _ => counts.unfinished += 1,
+    }
+}

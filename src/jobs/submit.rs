@@ -1,0 +1,103 @@
+//! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
+
+use super::Jobs;
+use super::preflight::preflight;
+use crate::domain::operation::Operation;
+use crate::domain::outcome::Attempted;
+use crate::domain::release::Case;
+use crate::domain::rescue::{Step, next_step};
+use crate::domain::triage::{Failure, Verdict, triage};
+use crate::ports::{AttemptRecord, Called, Outcome, Reclaimed, Recorded};
+
+/// The calls made for an operation, and what they came to.
+type Tried = (Vec<AttemptRecord>, Attempted);
+
+/// Sends an operation that was just claimed, and has its outcome recorded.
+pub(super) async fn submit(jobs: &Jobs, operation: Operation) -> Recorded {
+    let (attempts, attempted) = send(jobs, &operation).await;
+    finish(jobs, Outcome { operation, attempts, attempted }).await
+}
+
+/// Does the next step of an operation that was taken up again, and has its outcome recorded.
+pub(super) async fn resume(jobs: &Jobs, reclaimed: Reclaimed) -> Recorded {
+    let Reclaimed { operation, case, step } = reclaimed;
+    let (attempts, attempted) = match step {
+        Step::Send => check_and_send(jobs, &operation, &case).await,
+        Step::Look => look(jobs, &operation).await,
+        Step::Withdraw(why) => (Vec::new(), Attempted::Withdrawn(why)),
+    };
+    finish(jobs, Outcome { operation, attempts, attempted }).await
+}
+
+async fn finish(jobs: &Jobs, outcome: Outcome) -> Recorded {
+    let recorded = jobs.recorder.record(outcome).await;
+    jobs.signals.mail.notify_one();
+    jobs.signals.operations.notify_one();
+    recorded
+}
+
+/// Reads the charge again before sending again, and asks the decision again with what it says.
+async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Tried {
+    let charge = &operation.order.source_transaction;
+    let facts = match preflight(jobs, charge).await {
+        Ok(facts) => facts,
+        Err(unread) => return (vec![unread.call], Attempted::NotAsked(unread.failure)),
+    };
+    let now = jobs.clock.now();
+    let fresh = match jobs.store.refresh_case(case.payment.id, facts, now).await {
+        Ok(fresh) => fresh,
+        Err(error) => return (Vec::new(), Attempted::NotAsked(Failure::NotSent(error.to_string()))),
+    };
+    match next_step(operation, &fresh, &jobs.policy, now) {
+        Step::Send => send(jobs, operation).await,
+        Step::Look => look(jobs, operation).await,
+        Step::Withdraw(why) => (Vec::new(), Attempted::Withdrawn(why)),
+    }
+}
+
+async fn send(jobs: &Jobs, operation: &Operation) -> Tried {
+    let started_at = jobs.clock.now();
+    let called = jobs.stripe.create_transfer(&operation.key, &operation.order).await;
+    jobs.learn(&called.result).await;
+    let record = record("create", started_at, &called);
+    match called.result {
+        Ok(transfer) => (vec![record], Attempted::Done(transfer)),
+        // Stripe replays the first answer under a key. Should it refuse what it may have done before, look.
+        Err(failure) if operation.maybe_done && is_definite(&failure) => {
+            let (looks, attempted) = look(jobs, operation).await;
+            let attempted = if attempted == Attempted::NotFound { Attempted::Failed(failure) } else { attempted };
+            (std::iter::once(record).chain(looks).collect(), attempted)
+        }
+        Err(failure) => (vec![record], Attempted::Failed(failure)),
+    }
+}
+
+fn is_definite(failure: &Failure) -> bool {
+    matches!(triage(failure), Verdict::Reject | Verdict::WaitForFunds | Verdict::HoldMentor)
+}
+
+async fn look(jobs: &Jobs, operation: &Operation) -> Tried {
+    let started_at = jobs.clock.now();
+    let called = jobs.stripe.find_transfer(&operation.key, &operation.order).await;
+    jobs.learn(&called.result).await;
+    let record = record("look_up", started_at, &called);
+    let attempted = match called.result {
+        Ok(Some(transfer)) => Attempted::Done(transfer),
+        Ok(None) => Attempted::NotFound,
+        Err(failure) => Attempted::NotAsked(failure),
+    };
+    (vec![record], attempted)
+}
+
+fn record<T>(kind: &'static str, started_at: chrono::DateTime<chrono::Utc>, called: &Called<T>) -> AttemptRecord {
+    let failure = called.result.as_ref().err();
+    AttemptRecord {
+        kind,
+        started_at,
+        took: called.took,
+        status: called.status,
+        error_code: failure.map(|f| f.code().to_owned()),
+        error: failure.map(|f| f.message().to_owned()),
+        request_id: called.request_id.clone(),
+    }
+}
