@@ -10,4 +10,5 @@
 //! `sandbox` imports no other room: it plays Stripe, and must not share our mistakes.
 
 pub mod domain;
+pub mod mail;
 pub mod ports;

@@ -1,0 +1,89 @@
+//! What admins are told when nothing can be sent at all: Stripe refuses or fails, or the balance is too short.
+
+use crate::domain::notice::Notice;
+use crate::mail::lists::{Reader, amount, facts, time};
+use crate::mail::render::Voice;
+use crate::mail::story::{Block, Column, Row, Story, Table};
+use crate::mail::text::one_line;
+
+use super::failed::{first, quote};
+use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
+
+/// No transfer is tried until something is mended.
+pub fn opened(notices: &[Notice], voice: &Voice) -> Story {
+    let happened: Vec<_> = notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::BreakerOpened { why, at } => Some((why.as_str(), *at)),
+            _ => None,
+        })
+        .collect();
+    let last = happened.iter().max_by_key(|(_, at)| *at).copied();
+    let subject = format!("payoutd stopped sending payments: {}", one_line(last.map_or("", |(why, _)| why), 90));
+    let mut blocks = match (happened.as_slice(), last) {
+        ([_], Some((why, at))) => {
+            vec![
+                Block::say(format!("Since {} payoutd asks Stripe for no transfers, because of this:", time(at))),
+                quote(why),
+            ]
+        }
+        _ => {
+            let lead = format!("payoutd stopped asking Stripe for transfers, {} times:", happened.len());
+            vec![Block::say(lead), Block::List(timeline(&happened))]
+        }
+    };
+    blocks.extend(
+        [
+            "No payment is lost, and none has used up an attempt. payoutd asks again from time to time, and goes on by \
+             itself once Stripe answers as it should.",
+            "If Stripe refuses the key, check that STRIPE_SECRET_KEY holds a valid key of the right account and mode \
+             (test or live), and restart payoutd. If Stripe itself has trouble, https://status.stripe.com says so, \
+             and there is nothing to do but wait.",
+        ]
+        .map(Block::say),
+    );
+    blocks.push(commands::block([commands::status()]));
+    to_admin(voice, subject, blocks)
+}
+
+fn timeline(happened: &[(&str, chrono::DateTime<chrono::Utc>)]) -> Table {
+    let row = |(why, at): &(&str, _)| Row { cells: vec![time(*at)], note: Some(one_line(why, 300)) };
+    Table {
+        columns: vec![Column { title: "When", right: false }],
+        rows: happened.iter().take(50).map(row).collect(),
+        more: happened.len().saturating_sub(50),
+        totals: Vec::new(),
+    }
+}
+
+/// The platform's balance was too short.
+pub fn funds_short(notices: &[Notice], voice: &Voice) -> Story {
+    let first = first(notices);
+    let next = Block::say(
+        "Nothing failed: payoutd tries again by itself, and this uses up no attempt. Money from customers often needs \
+         a few days before Stripe lets it go; if that is too long, add funds to the balance in Stripe's dashboard, in \
+         the payment's currency.",
+    );
+    let (subject, lead, list) = match notices {
+        [Notice::FundsShort { payment }] => {
+            let what = format!("{}{}", amount(payment), to_mentor(payment));
+            let lead = format!(
+                "The platform's Stripe balance was too short to send {}{}{}. Other payments in the same currency may \
+                 be waiting too.",
+                amount(payment),
+                for_booking(payment),
+                to_mentor(payment)
+            );
+            let list = Block::Facts(facts(payment, Reader::Admin));
+            (format!("The Stripe balance is too short to send {what}"), lead, list)
+        }
+        _ => {
+            let lead = format!("The platform's Stripe balance was too short to send {}.", count(notices));
+            let subject = format!("The Stripe balance is too short for {}{}", count(notices), sums(notices));
+            (subject, lead, table(notices, Reader::Admin))
+        }
+    };
+    let blocks =
+        vec![Block::say(lead), list, next, commands::block([commands::explain_each(first), commands::status()])];
+    to_admin(voice, subject, blocks)
+}

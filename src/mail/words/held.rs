@@ -1,0 +1,118 @@
+//! What admins are told of payments and mentors that are held until a person settles something.
+
+use std::collections::BTreeSet;
+
+use crate::domain::notice::Notice;
+use crate::mail::lists::{Reader, amount, facts};
+use crate::mail::render::Voice;
+use crate::mail::story::{Block, Column, Command, Row, Story, Table};
+use crate::mail::text::one_line;
+
+use super::failed::{first, quote};
+use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
+
+/// So many commands of one kind an email offers; more would hide the rest.
+const COMMANDS_MAX: usize = 5;
+
+/// Payments for which nobody is registered.
+pub fn unassigned(notices: &[Notice], voice: &Voice) -> Story {
+    let first = first(notices);
+    let (subject, mut blocks) = match notices {
+        [Notice::Unassigned { payment, why }] => {
+            let lead = format!(
+                "A customer paid, and payoutd does not know whom to pass {}{} on to:",
+                amount(payment),
+                for_booking(payment)
+            );
+            let subject = format!("Payment {first} has no mentor: {} is waiting", amount(payment));
+            (subject, vec![Block::say(lead), quote(why), Block::Facts(facts(payment, Reader::Admin))])
+        }
+        _ => {
+            let lead = format!("payoutd does not know whom to pass {} on to.", count(notices));
+            let subject = format!("{} have no mentor{}", count(notices), sums(notices));
+            (subject, vec![Block::say(lead), table(notices, Reader::Admin)])
+        }
+    };
+    blocks.push(Block::say(
+        "The money stays where it is until the mentor is registered; then payoutd goes on by itself. If a payment \
+         names no mentor, or a wrong one, set mentor_id in its row of the table payments.",
+    ));
+    let named: BTreeSet<&str> =
+        notices.iter().filter_map(Notice::payment).filter_map(|p| p.mentor.as_deref()).collect();
+    let adds = named.into_iter().take(COMMANDS_MAX).map(commands::mentor_add);
+    blocks.push(commands::block(adds.chain([commands::explain_each(first)])));
+    to_admin(voice, subject, blocks)
+}
+
+/// Payments that only a person can settle.
+pub fn needs_attention(notices: &[Notice], voice: &Voice) -> Story {
+    let first = first(notices);
+    let see = "Nothing is sent until this is settled. What it is about, and what happened so far:";
+    if let [Notice::NeedsAttention { payment, why }] = notices {
+        let held = format!("{}{}{}", amount(payment), for_booking(payment), to_mentor(payment));
+        let blocks = vec![
+            Block::say(format!("payoutd holds back {held}, and someone has to look at it:")),
+            quote(why),
+            Block::Facts(facts(payment, Reader::Admin)),
+            Block::say(see),
+            commands::block([commands::explain(first)]),
+        ];
+        return to_admin(voice, format!("Payment {first} is held: {}", one_line(why, 90)), blocks);
+    }
+    let blocks = vec![
+        Block::say(format!(
+            "payoutd holds back {}, and someone has to look at them. Why, stands under each payment.",
+            count(notices)
+        )),
+        table(notices, Reader::Admin),
+        Block::say(see),
+        commands::block([commands::explain_each(first)]),
+    ];
+    to_admin(voice, format!("{} are held and need a look{}", count(notices), sums(notices)), blocks)
+}
+
+/// Everything of a mentor is held.
+pub fn mentor_held(notices: &[Notice], voice: &Voice) -> Story {
+    let named = |name: &str| one_line(name, 60);
+    let after = Block::say(
+        "Usually it is the mentor who can settle this with Stripe. Until then payoutd sends them nothing, and their \
+         money stays in the platform's Stripe balance.",
+    );
+    if let [Notice::MentorHeld { mentor_id, mentor, why }] = notices {
+        let blocks = vec![
+            Block::say(format!("payoutd holds back all payments to {}, because of what Stripe says:", named(mentor))),
+            quote(why),
+            Block::Facts(vec![("Mentor", named(mentor)), ("Known as", named(mentor_id.as_str()))]),
+            after,
+            commands::block([commands::mentor_show(mentor_id), commands::lift_mentor(mentor_id)]),
+        ];
+        return to_admin(voice, format!("All payments to {} are on hold", named(mentor)), blocks);
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    let mut mentors = BTreeSet::new();
+    for notice in notices {
+        if let Notice::MentorHeld { mentor_id, mentor, why } = notice {
+            mentors.insert(mentor_id);
+            let cells = vec![one_line(mentor_id.as_str(), 28), one_line(mentor, 28)];
+            rows.push(Row { cells, note: Some(one_line(why, 300)) });
+        }
+    }
+    let columns = ["Known as", "Mentor"].map(|title| Column { title, right: false }).into();
+    let more = rows.len().saturating_sub(50);
+    rows.truncate(50);
+    let show: Vec<Command> = mentors.iter().take(1).flat_map(|id| both(id)).collect();
+    let blocks = vec![
+        Block::say(format!(
+            "payoutd holds back all payments to {} mentors. What Stripe says of them stands under each.",
+            mentors.len()
+        )),
+        Block::List(Table { columns, rows, more, totals: Vec::new() }),
+        after,
+        commands::block(show),
+    ];
+    to_admin(voice, format!("All payments to {} mentors are on hold", mentors.len()), blocks)
+}
+
+fn both(id: &crate::domain::ids::MentorId) -> [Command; 2] {
+    [commands::mentor_show(id), commands::lift_mentor(id)]
+}
