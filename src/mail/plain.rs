@@ -117,15 +117,16 @@ mod tests {
             totals: vec!["1,090.00 USD".into(), "5 JPY".into()],
         };
         table.rows[0].note = Some("late".into());
-        let expected = "\
-  Payment        Amount  Booking
-       42  1,090.00 USD  B-17
-      late
-        7         5 JPY
-  … and 3 more
-
-  Total  1,090.00 USD
-                5 JPY";
-        assert_eq!(Block::List(table).plain(), expected);
+        let expected = [
+            "  Payment        Amount  Booking",
+            "       42  1,090.00 USD  B-17",
+            "      late",
+            "        7         5 JPY",
+            "  … and 3 more",
+            "",
+            "  Total  1,090.00 USD",
+            "                5 JPY",
+        ];
+        assert_eq!(Block::List(table).plain().lines().collect::<Vec<_>>(), expected);
     }
 }
