@@ -57,7 +57,8 @@ pub fn mentor(payment: &PaymentBrief) -> Option<String> {
 
 /// What is known of one payment.
 pub fn facts(payment: &PaymentBrief, reader: Reader) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("Amount", amount(payment))];
+    let label = if reader == Reader::Admin { "Mentor gets" } else { "Amount" };
+    let mut facts = vec![(label, amount(payment))];
     facts.extend(booking(payment).map(|id| ("Booking", id)));
     if reader == Reader::Admin {
         facts.push(("Mentor", mentor(payment).unwrap_or_else(|| "nobody named".into())));
@@ -83,12 +84,9 @@ pub fn table(lines: &[Line<'_>], reader: Reader) -> Table {
     }
 }
 
-/// How many different payments there are: `1 payment`, `3 payments`.
-pub fn count<'a>(payments: impl Iterator<Item = &'a PaymentBrief>) -> String {
-    match payments.map(|payment| payment.payment_id.0).collect::<BTreeSet<_>>().len() {
-        1 => "1 payment".into(),
-        n => format!("{n} payments"),
-    }
+/// How many different payments there are.
+pub fn count<'a>(payments: impl Iterator<Item = &'a PaymentBrief>) -> usize {
+    payments.map(|payment| payment.payment_id.0).collect::<BTreeSet<_>>().len()
 }
 
 /// The sum for each currency, in the order of their codes. A sum beyond 64 bits is left out rather than shown wrong.
@@ -171,7 +169,7 @@ mod tests {
             payment(4, 1_234, "kwd"),
         ];
         assert_eq!(totals(payments.iter()), ["1,000 JPY", "1.234 KWD", "90.50 USD"]);
-        assert_eq!(count(payments.iter()), "4 payments");
+        assert_eq!(count(payments.iter()), 4);
         assert_eq!(totals_in_words(payments.iter()).as_deref(), Some("1,000 JPY, 1.234 KWD and 90.50 USD"));
     }
 

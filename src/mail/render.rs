@@ -48,8 +48,8 @@ pub fn render(notices: &[Notice], voice: &Voice) -> Result<Rendered, RenderError
     let story = words::story(notices, voice)
         .ok_or_else(|| RenderError::NotOneKind(notices.iter().map(Notice::kind).collect()))?;
     let subject = one_line(&story.subject, SUBJECT_MAX);
-    let text = PlainLetter { story: &story }.render()?;
-    let html = HtmlLetter { subject: &subject, story: &story }.render()?;
+    let text = PlainLetter { story: &story }.render()? + "\n";
+    let html = HtmlLetter { subject: &subject, story: &story }.render()? + "\n";
     Ok(Rendered { subject, text, html })
 }
 

@@ -9,13 +9,24 @@ pub fn one_line(text: &str, max: usize) -> String {
     clip(&joined, max)
 }
 
-/// The first `max` characters, the last of them an ellipsis when something was cut.
+/// At most `max` characters, the last of them an ellipsis when something was cut, between words where one ends near.
 pub fn clip(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
     let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    let cut = kept.rfind(' ').filter(|&end| kept[..end].chars().count() * 3 > max * 2);
+    format!("{}…", kept[..cut.unwrap_or(kept.len())].trim_end())
+}
+
+/// The text as a sentence: a capital first, a full stop last.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    let stop = if text.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), chars.as_str())
 }
 
 /// Characters that a mail client may act on instead of showing: controls, line separators, zero-width marks and the
@@ -64,6 +75,9 @@ mod tests {
         }
         assert_eq!(one_line("abcdef", 6), "abcdef");
         assert_eq!(one_line("abc defg", 5), "abc…");
+        assert_eq!(one_line("two words more", 12), "two words…");
+        assert_eq!(one_line("a bbbbbbbbbbbbbbbb", 12), "a bbbbbbbbb…");
+        assert_eq!([sentence("it is so"), sentence("Stop."), sentence("")], ["It is so.", "Stop.", ""]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::mail::story::{Block, Column, Row, Story, Table};
 use crate::mail::text::one_line;
 
 use super::failed::{first, quote};
-use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
+use super::{commands, count, sums, table, to_admin, to_mentor};
 
 /// No transfer is tried until something is mended.
 pub fn opened(notices: &[Notice], voice: &Voice) -> Story {
@@ -19,16 +19,19 @@ pub fn opened(notices: &[Notice], voice: &Voice) -> Story {
         })
         .collect();
     let last = happened.iter().max_by_key(|(_, at)| *at).copied();
-    let subject = format!("payoutd stopped sending payments: {}", one_line(last.map_or("", |(why, _)| why), 90));
+    let subject = format!(
+        "payoutd stopped sending payments: {}",
+        one_line(last.map_or("", |(why, _)| why), 90).trim_end_matches('.')
+    );
     let mut blocks = match (happened.as_slice(), last) {
         ([_], Some((why, at))) => {
             vec![
-                Block::say(format!("Since {} payoutd asks Stripe for no transfers, because of this:", time(at))),
+                Block::say(format!("payoutd has stopped sending payments. The reason, since {}:", time(at))),
                 quote(why),
             ]
         }
         _ => {
-            let lead = format!("payoutd stopped asking Stripe for transfers, {} times:", happened.len());
+            let lead = format!("payoutd stopped sending payments {} times:", happened.len());
             vec![Block::say(lead), Block::List(timeline(&happened))]
         }
     };
@@ -68,11 +71,9 @@ pub fn funds_short(notices: &[Notice], voice: &Voice) -> Story {
         [Notice::FundsShort { payment }] => {
             let what = format!("{}{}", amount(payment), to_mentor(payment));
             let lead = format!(
-                "The platform's Stripe balance was too short to send {}{}{}. Other payments in the same currency may \
-                 be waiting too.",
-                amount(payment),
-                for_booking(payment),
-                to_mentor(payment)
+                "The platform's Stripe balance was too short to send {}. Other payments in the same currency may be \
+                 waiting too.",
+                super::what(payment)
             );
             let list = Block::Facts(facts(payment, Reader::Admin));
             (format!("The Stripe balance is too short to send {what}"), lead, list)
@@ -83,7 +84,6 @@ pub fn funds_short(notices: &[Notice], voice: &Voice) -> Story {
             (subject, lead, table(notices, Reader::Admin))
         }
     };
-    let blocks =
-        vec![Block::say(lead), list, next, commands::block([commands::explain_each(first), commands::status()])];
+    let blocks = vec![Block::say(lead), list, next, commands::block([commands::explain(first), commands::status()])];
     to_admin(voice, subject, blocks)
 }

@@ -11,18 +11,20 @@ pub fn block(commands: impl IntoIterator<Item = Command>) -> Block {
 
 /// Everything about one payment.
 pub fn explain(payment: PaymentId) -> Command {
-    Command::new(format!("payoutd explain {payment}"), "shows every reason, and everything that happened so far")
+    let does = format!("shows where payment {payment} stands, why, and everything that happened to it");
+    Command::new(format!("payoutd explain {payment}"), does)
 }
 
-/// The same, where the email lists several payments.
-pub fn explain_each(payment: PaymentId) -> Command {
-    let does = format!("shows every reason, and everything that happened to payment {payment} so far");
-    Command::new(format!("payoutd explain {payment}"), does)
+/// Say whose a payment is.
+pub fn name_mentor(payment: PaymentId) -> Command {
+    let line = format!("UPDATE payments SET mentor_id = '…' WHERE id = {payment};");
+    Command::new(line, "in the database: says whose the payment is, by the mentor's id on your platform")
 }
 
 /// Try a failed payment again.
 pub fn retry(payment: PaymentId) -> Command {
-    Command::new(format!("payoutd retry {payment}"), "tries again, after every check that the first attempt passed")
+    let does = format!("tries payment {payment} again, if every check that it passed the first time still holds");
+    Command::new(format!("payoutd retry {payment}"), does)
 }
 
 /// Register a mentor.

@@ -5,22 +5,20 @@ use crate::domain::notice::{Notice, PaymentBrief};
 use crate::mail::lists::{Reader, amount, facts, time};
 use crate::mail::render::Voice;
 use crate::mail::story::{Block, Story};
-use crate::mail::text::one_line;
+use crate::mail::text::{one_line, sentence};
 
-use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
+use super::{commands, count, counted, sums, table, to_admin, to_mentor, what};
 
 /// Stripe refused a transfer for good.
 pub fn payment_failed(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
     if let [Notice::PaymentFailed { payment, why, code, attempts }] = notices {
-        let what = format!("{}{}", amount(payment), to_mentor(payment));
-        let subject = format!("Payment {first} failed: Stripe refused to send {what}");
+        let short = format!("{}{}", amount(payment), to_mentor(payment));
+        let subject = format!("Payment {first} failed: Stripe refused to send {short}");
         let lead = format!(
-            "Stripe refused the transfer of {}{}{}{}. payoutd will not try again until someone says so. The money is \
+            "Stripe refused the transfer of {}{}. payoutd will not try again until someone says so. The money is \
              still in the platform's Stripe balance.",
-            amount(payment),
-            for_booking(payment),
-            to_mentor(payment),
+            what(payment),
             after(*attempts),
         );
         let mut known = facts(payment, Reader::Admin);
@@ -44,7 +42,7 @@ pub fn payment_failed(notices: &[Notice], voice: &Voice) -> Story {
         )),
         table(notices, Reader::Admin),
         Block::say("Mend the causes first, then let payoutd try again, each payment by its number:"),
-        commands::block([commands::explain_each(first), commands::retry(first)]),
+        commands::block([commands::explain(first), commands::retry(first)]),
     ];
     to_admin(voice, subject, blocks)
 }
@@ -57,31 +55,29 @@ pub fn outcome_unknown(notices: &[Notice], voice: &Voice) -> Story {
          do not pay by hand meanwhile: the mentor could be paid twice.",
     );
     let see = Block::say(
-        "Usually there is nothing to do but wait. Whether Stripe has trouble stands at https://status.stripe.com; how \
-         far payoutd has come, it tells itself:",
+        "Usually there is nothing to do but wait. https://status.stripe.com says whether Stripe has trouble; and this \
+         is how to see how far payoutd has come:",
     );
     if let [Notice::OutcomeUnknown { payment, operation_id, since }] = notices {
-        let what = format!("{}{}", amount(payment), to_mentor(payment));
+        let short = format!("{}{}", amount(payment), to_mentor(payment));
         let mut known = facts(payment, Reader::Admin);
         known.extend([("Asked", time(*since)), ("Operation", format!("no. {operation_id}"))]);
         let lead = format!(
-            "payoutd asked Stripe to send {}{}{}, and has not learned whether that happened: no answer came, or none \
-             that could be read.",
-            amount(payment),
-            for_booking(payment),
-            to_mentor(payment)
+            "payoutd asked Stripe to send {}, and has not learned whether that happened: no answer came, or none that \
+             could be read.",
+            what(payment)
         );
         let explain = commands::block([commands::explain(first)]);
         let blocks = vec![Block::say(lead), Block::Facts(known), patience, see, explain];
-        return to_admin(voice, format!("Unclear whether payment {first} was sent: {what}"), blocks);
+        return to_admin(voice, format!("Unclear whether payment {first} was sent: {short}"), blocks);
     }
-    let subject = format!("Unclear whether {} were sent{}", count(notices), sums(notices));
+    let subject = format!("Unclear whether {}{}", counted(notices, "was sent", "were sent"), sums(notices));
     let lead = format!(
         "payoutd asked Stripe to send {}, and has not learned whether that happened: no answers came, or none that \
          could be read.",
         count(notices)
     );
-    let explain = commands::block([commands::explain_each(first)]);
+    let explain = commands::block([commands::explain(first)]);
     let blocks = vec![Block::say(lead), table(notices, Reader::Admin), patience, see, explain];
     to_admin(voice, subject, blocks)
 }
@@ -92,41 +88,45 @@ pub fn paid_despite(notices: &[Notice], voice: &Voice) -> Story {
     let decide = |it: &str| {
         Block::say(format!(
             "The money is in the mentor's Stripe account. Someone has to decide: leave it there, or take it back by \
-             reversing the transfer in Stripe's dashboard. payoutd does neither by itself. To see {it}:"
+             reversing the transfer in Stripe's dashboard. payoutd leaves that to you. To see {it}:"
         ))
     };
     if let [Notice::PaidDespite { payment, why }] = notices {
-        let what = format!("{}{}", amount(payment), to_mentor(payment));
+        let short = format!("{}{}", amount(payment), to_mentor(payment));
         let lead = format!(
-            "{}{} was sent{}. The transfer was already on its way when it became known that something speaks against \
+            "payoutd sent {}. The transfer was already on its way when it became known that something speaks against \
              it:",
-            amount(payment),
-            for_booking(payment),
-            to_mentor(payment)
+            what(payment)
         );
         let blocks = vec![
             Block::say(lead),
-            quote(why),
+            reason(why),
             Block::Facts(facts(payment, Reader::Admin)),
             decide("all that happened"),
             commands::block([commands::explain(first)]),
         ];
-        return to_admin(voice, format!("Payment {first} was sent, perhaps wrongly: {what}"), blocks);
+        return to_admin(voice, format!("Payment {first} was sent, perhaps wrongly: {short}"), blocks);
     }
     let lead = format!(
-        "{} were sent. The transfers were already on their way when it became known that something speaks against \
-         them; what, stands under each payment.",
-        count(notices)
+        "{}. The transfers were already on their way when it became known that something speaks against them; what \
+         it is stands under each payment.",
+        counted(notices, "was sent", "were sent")
     );
-    let explain = commands::block([commands::explain_each(first)]);
+    let explain = commands::block([commands::explain(first)]);
     let list = table(notices, Reader::Admin);
     let blocks = vec![Block::say(lead), list, decide("all that happened to a payment"), explain];
-    to_admin(voice, format!("{} were sent, perhaps wrongly{}", count(notices), sums(notices)), blocks)
+    let subject = counted(notices, "was sent, perhaps wrongly", "were sent, perhaps wrongly");
+    to_admin(voice, format!("{subject}{}", sums(notices)), blocks)
 }
 
 /// The number to show in an example command. Every notice that comes here names a payment.
 pub fn first(notices: &[Notice]) -> PaymentId {
     notices.iter().find_map(Notice::payment).map_or(PaymentId(0), |payment: &PaymentBrief| payment.payment_id)
+}
+
+/// Our own words for a reason, on a line of their own.
+pub fn reason(why: &str) -> Block {
+    quote(&sentence(&one_line(why, 600)))
 }
 
 /// Somebody else's words, on a line of their own.

@@ -8,8 +8,8 @@ use crate::mail::render::Voice;
 use crate::mail::story::{Block, Column, Command, Row, Story, Table};
 use crate::mail::text::one_line;
 
-use super::failed::{first, quote};
-use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
+use super::failed::{first, quote, reason};
+use super::{commands, count, counted, for_booking, sums, table, to_admin, what};
 
 /// So many commands of one kind an email offers; more would hide the rest.
 const COMMANDS_MAX: usize = 5;
@@ -19,40 +19,37 @@ pub fn unassigned(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
     let (subject, mut blocks) = match notices {
         [Notice::Unassigned { payment, why }] => {
-            let lead = format!(
-                "A customer paid, and payoutd does not know whom to pass {}{} on to:",
-                amount(payment),
-                for_booking(payment)
-            );
+            let lead = format!("payoutd does not know who is to get {}{}:", amount(payment), for_booking(payment));
             let subject = format!("Payment {first} has no mentor: {} is waiting", amount(payment));
-            (subject, vec![Block::say(lead), quote(why), Block::Facts(facts(payment, Reader::Admin))])
+            (subject, vec![Block::say(lead), reason(why), Block::Facts(facts(payment, Reader::Admin))])
         }
         _ => {
-            let lead = format!("payoutd does not know whom to pass {} on to.", count(notices));
-            let subject = format!("{} have no mentor{}", count(notices), sums(notices));
+            let lead = format!("payoutd does not know who is to get the money of {}.", count(notices));
+            let subject = format!("{}{}", counted(notices, "has no mentor", "have no mentor"), sums(notices));
             (subject, vec![Block::say(lead), table(notices, Reader::Admin)])
         }
     };
     blocks.push(Block::say(
-        "The money stays where it is until the mentor is registered; then payoutd goes on by itself. If a payment \
-         names no mentor, or a wrong one, set mentor_id in its row of the table payments.",
+        "The money stays where it is until the mentor is registered; then payoutd goes on by itself. A payment that \
+         names nobody, or the wrong one, can be mended in the database.",
     ));
     let named: BTreeSet<&str> =
         notices.iter().filter_map(Notice::payment).filter_map(|p| p.mentor.as_deref()).collect();
     let adds = named.into_iter().take(COMMANDS_MAX).map(commands::mentor_add);
-    blocks.push(commands::block(adds.chain([commands::explain_each(first)])));
+    let unnamed = notices.iter().filter_map(Notice::payment).find(|p| p.mentor.is_none());
+    let names = unnamed.map(|payment| commands::name_mentor(payment.payment_id));
+    blocks.push(commands::block(adds.chain(names).chain([commands::explain(first)])));
     to_admin(voice, subject, blocks)
 }
 
 /// Payments that only a person can settle.
 pub fn needs_attention(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
-    let see = "Nothing is sent until this is settled. What it is about, and what happened so far:";
+    let see = "To see what it is about, and what happened so far:";
     if let [Notice::NeedsAttention { payment, why }] = notices {
-        let held = format!("{}{}{}", amount(payment), for_booking(payment), to_mentor(payment));
         let blocks = vec![
-            Block::say(format!("payoutd holds back {held}, and someone has to look at it:")),
-            quote(why),
+            Block::say(format!("payoutd does not send {} before someone has looked at it:", what(payment))),
+            reason(why),
             Block::Facts(facts(payment, Reader::Admin)),
             Block::say(see),
             commands::block([commands::explain(first)]),
@@ -61,14 +58,15 @@ pub fn needs_attention(notices: &[Notice], voice: &Voice) -> Story {
     }
     let blocks = vec![
         Block::say(format!(
-            "payoutd holds back {}, and someone has to look at them. Why, stands under each payment.",
+            "payoutd holds {} until someone has looked. The reason stands under each payment.",
             count(notices)
         )),
         table(notices, Reader::Admin),
         Block::say(see),
-        commands::block([commands::explain_each(first)]),
+        commands::block([commands::explain(first)]),
     ];
-    to_admin(voice, format!("{} are held and need a look{}", count(notices), sums(notices)), blocks)
+    let subject = counted(notices, "is held and needs a look", "are held and need a look");
+    to_admin(voice, format!("{subject}{}", sums(notices)), blocks)
 }
 
 /// Everything of a mentor is held.
@@ -82,7 +80,7 @@ pub fn mentor_held(notices: &[Notice], voice: &Voice) -> Story {
         let blocks = vec![
             Block::say(format!("payoutd holds back all payments to {}, because of what Stripe says:", named(mentor))),
             quote(why),
-            Block::Facts(vec![("Mentor", named(mentor)), ("Known as", named(mentor_id.as_str()))]),
+            Block::Facts(vec![("Mentor", named(mentor)), ("Mentor's id", named(mentor_id.as_str()))]),
             after,
             commands::block([commands::mentor_show(mentor_id), commands::lift_mentor(mentor_id)]),
         ];
@@ -97,13 +95,13 @@ pub fn mentor_held(notices: &[Notice], voice: &Voice) -> Story {
             rows.push(Row { cells, note: Some(one_line(why, 300)) });
         }
     }
-    let columns = ["Known as", "Mentor"].map(|title| Column { title, right: false }).into();
+    let columns = ["Mentor's id", "Mentor"].map(|title| Column { title, right: false }).into();
     let more = rows.len().saturating_sub(50);
     rows.truncate(50);
     let show: Vec<Command> = mentors.iter().take(1).flat_map(|id| both(id)).collect();
     let blocks = vec![
         Block::say(format!(
-            "payoutd holds back all payments to {} mentors. What Stripe says of them stands under each.",
+            "payoutd holds back all payments to {} mentors. What Stripe says stands under each name.",
             mentors.len()
         )),
         Block::List(Table { columns, rows, more, totals: Vec::new() }),

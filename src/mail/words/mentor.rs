@@ -27,7 +27,10 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
             letter(notices, voice, format!("You were paid {what}"), blocks)
         }
         _ => {
-            let subject = format!("You were paid {}{}", count(notices), sums(notices));
+            let subject = match lists::totals_in_words(notices.iter().filter_map(Notice::payment)) {
+                Some(totals) => format!("You were paid {totals} in {}", count(notices)),
+                None => format!("You were paid: {}", count(notices)),
+            };
             let lead = format!("We have sent you {}. The money is now in your Stripe account.", count(notices));
             let blocks = vec![Block::say(lead), table(notices, Reader::Mentor), next, question(voice, None)];
             letter(notices, voice, subject, blocks)
@@ -66,10 +69,16 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
             tasks.push(*task);
         }
     }
-    let payments: Vec<&PaymentBrief> = notices.iter().filter_map(Notice::payment).collect();
+    let mut payments: Vec<&PaymentBrief> = notices.iter().filter_map(Notice::payment).collect();
+    payments.dedup();
     let (waiting, mut blocks) = waiting(notices, &payments);
-    blocks.extend(tasks.iter().flat_map(|task| [why(*task, voice), what_to_do(*task, voice)]).map(Block::say));
-    blocks.push(Block::say("As soon as that is settled we send the money by ourselves; you need not tell us."));
+    for (i, task) in tasks.iter().enumerate() {
+        let so = if i == 0 { "We cannot send it to you yet, because" } else { "Besides," };
+        blocks.push(Block::say(format!("{so} {}", why(*task, voice))));
+        blocks.push(Block::say(what_to_do(*task, voice)));
+    }
+    blocks
+        .push(Block::say("Once that is done, the money goes out automatically when it is due; you need not tell us."));
     blocks.push(question(voice, payments.first().copied().filter(|_| payments.len() == 1)));
     let asked = tasks.first().map_or("please look at your account", |task| request(*task));
     let subject = match waiting {
@@ -82,7 +91,7 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
 /// How the subject begins, and what the email opens with.
 fn waiting(notices: &[Notice], payments: &[&PaymentBrief]) -> (Option<String>, Vec<Block>) {
     match payments {
-        [] => (None, vec![Block::say("There may be money for you soon, and we could not send it to you now.")]),
+        [] => (None, vec![Block::say("There is money for you, or there will be.")]),
         [payment] => {
             let from = lists::booking(payment).map(|id| format!(" from booking {id}")).unwrap_or_default();
             let lead = Block::say(format!("There is {}{from} for you.", amount(payment)));
@@ -110,10 +119,10 @@ fn request(task: MentorTask) -> &'static str {
 
 fn why(task: MentorTask, voice: &Voice) -> String {
     let platform = &voice.platform_name;
-    let reason = match task {
+    match task {
         MentorTask::ConnectAccount => format!(
-            "you have not connected a Stripe account to {platform} yet. (Stripe is the company that moves the money \
-             for us.)"
+            "no Stripe account of yours is connected to {platform}. (Stripe is the company that moves the money for \
+             us.)"
         ),
         MentorTask::FinishOnboarding => {
             "your Stripe account is not set up completely: Stripe still needs some details from you.".into()
@@ -121,8 +130,7 @@ fn why(task: MentorTask, voice: &Voice) -> String {
         MentorTask::AwaitReview => "Stripe is still checking what you handed in for your account.".into(),
         MentorTask::Reconnect => format!("your Stripe account is no longer connected to {platform}."),
         MentorTask::ResolveRestriction => "Stripe has restricted your account, so that it cannot receive money.".into(),
-    };
-    format!("We cannot send money to you yet, because {reason}")
+    }
 }
 
 fn what_to_do(task: MentorTask, voice: &Voice) -> String {

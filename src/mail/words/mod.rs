@@ -40,6 +40,11 @@ fn to_admin(voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
     Story { subject, greeting: None, blocks, footer }
 }
 
+/// `90.00 USD to Ada Mentor for booking B-17`.
+fn what(payment: &PaymentBrief) -> String {
+    format!("{}{}{}", lists::amount(payment), to_mentor(payment), for_booking(payment))
+}
+
 /// ` for booking B-17`, or nothing.
 fn for_booking(payment: &PaymentBrief) -> String {
     lists::booking(payment).map(|id| format!(" for booking {id}")).unwrap_or_default()
@@ -58,7 +63,16 @@ fn sums(notices: &[Notice]) -> String {
 
 /// `3 payments`.
 fn count(notices: &[Notice]) -> String {
-    lists::count(notices.iter().filter_map(Notice::payment))
+    match lists::count(notices.iter().filter_map(Notice::payment)) {
+        1 => "1 payment".into(),
+        n => format!("{n} payments"),
+    }
+}
+
+/// `1 payment is held`, `3 payments are held`: one payment may have several notices.
+fn counted(notices: &[Notice], one: &str, many: &str) -> String {
+    let says = if lists::count(notices.iter().filter_map(Notice::payment)) == 1 { one } else { many };
+    format!("{} {says}", count(notices))
 }
 
 /// The payments as a table, each with what is to be said of it alone.
