@@ -2,10 +2,11 @@
 //! subject, or into a command that someone will paste into a shell. It writes no sentences.
 
 /// The text on one line: control characters and the marks that turn or hide text become spaces, runs of space become
-/// one, and what is longer than `max` characters is cut with an ellipsis.
+/// one, and what is longer than `max` characters is cut with an ellipsis. `=?`, with which a header says that what
+/// follows is encoded, is broken up: mail clients would decode it into what was just taken out.
 pub fn one_line(text: &str, max: usize) -> String {
     let visible: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
-    let joined = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let joined = visible.split_whitespace().collect::<Vec<_>>().join(" ").replace("=?", "= ?");
     clip(&joined, max)
 }
 
@@ -69,6 +70,7 @@ mod tests {
             ("a\u{202e}b\u{200b}c\u{feff}", "a b c"),
             ("a\u{2028}b\u{85}c\0d\x1b[31m", "a b c d [31m"),
             ("Żółć 山田", "Żółć 山田"),
+            ("=?utf-8?q?a=0D=0A?=", "= ?utf-8?q?a=0D=0A?="),
             ("", ""),
         ] {
             assert_eq!(one_line(given, 80), shown);

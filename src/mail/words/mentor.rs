@@ -73,7 +73,7 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
     payments.dedup();
     let (waiting, mut blocks) = waiting(notices, &payments);
     for (i, task) in tasks.iter().enumerate() {
-        let so = if i == 0 { "We cannot send it to you yet, because" } else { "Besides," };
+        let so = if i == 0 { "We cannot send the money to you yet, because" } else { "Besides," };
         blocks.push(Block::say(format!("{so} {}", why(*task, voice))));
         blocks.push(Block::say(what_to_do(*task, voice)));
     }
@@ -91,7 +91,7 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
 /// How the subject begins, and what the email opens with.
 fn waiting(notices: &[Notice], payments: &[&PaymentBrief]) -> (Option<String>, Vec<Block>) {
     match payments {
-        [] => (None, vec![Block::say("There is money for you, or there will be.")]),
+        [] => (None, vec![Block::say("Your payments are on hold.")]),
         [payment] => {
             let from = lists::booking(payment).map(|id| format!(" from booking {id}")).unwrap_or_default();
             let lead = Block::say(format!("There is {}{from} for you.", amount(payment)));
