@@ -11,7 +11,7 @@ use super::story::{Column, Row, Table};
 use super::text::{and_list, clip, one_line};
 
 /// More rows than this are only counted: an email is not a report.
-const ROWS_MAX: usize = 50;
+pub const ROWS_MAX: usize = 50;
 /// What a booking or a name may take of a 72 character line.
 const CELL_MAX: usize = 20;
 

@@ -11,6 +11,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::{Error, response::Response};
 use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Host;
 
 use crate::ports::MailFailure;
@@ -21,6 +22,13 @@ use super::text::one_line;
 
 /// An accepted email stays accepted however the server takes the goodbye; we do not wait long for it.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// How a certificate begins in a PEM file; a file without one would silently add nothing.
+const BEGIN_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+/// The usual cause of silence at the start, and of words where TLS was expected.
+const WRAPPED_HINT: &str = "; if that port speaks TLS from the first byte, as 465 does, use smtps://";
+const PLAIN_HINT: &str = "; if that port speaks STARTTLS, as 587 does, use smtp://";
 
 /// Sends to one server.
 pub struct Smtp {
@@ -54,45 +62,41 @@ impl Smtp {
 
     /// Hands one email over. `Ok` means that the server answered 250 to the whole of it.
     pub async fn send(&self, parcel: &Parcel) -> Result<(), MailFailure> {
-        let Ok(talk) = tokio::time::timeout(self.timeout, self.talk(parcel)).await else {
-            let limit_ms = self.timeout.as_millis();
-            return Err(MailFailure::Transient(format!("{} did not take the email within {limit_ms} ms", self.name())));
-        };
-        let mut connection = talk?;
+        let recipient: &str = parcel.to.as_ref();
+        let hidden = |why: String| why.replace(recipient, "the recipient");
+        let mut connection = self.talk(parcel).await.map_err(|failure| match failure {
+            MailFailure::Transient(why) => MailFailure::Transient(hidden(why)),
+            MailFailure::Permanent(why) => MailFailure::Permanent(hidden(why)),
+        })?;
         // An error here cannot take the 250 back.
-        let _ = tokio::time::timeout(GOODBYE_MAX.min(self.timeout), connection.quit()).await;
+        let _ = timeout(GOODBYE_MAX.min(self.timeout), connection.quit()).await;
         Ok(())
     }
 
     async fn talk(&self, parcel: &Parcel) -> Result<AsyncSmtpConnection, MailFailure> {
-        let mut connection = self.connect().await?;
-        self.log_in(&mut connection).await?;
-        let said = |step| move |error: Error| self.refusal(step, parcel, &error);
+        let end = Instant::now() + self.timeout;
+        let mut connection = self.connect(end).await?;
+        self.log_in(&mut connection, end).await?;
         let from = Mail::new(Some(parcel.from.clone()), self.parameters(&connection, parcel)?);
-        let reply = connection.command(from).await.map_err(said(Step::Sender))?;
+        let reply = self.step(Step::Sender, end, connection.command(from)).await?;
         self.expect(&reply, &[250], Step::Sender)?;
         let to = Rcpt::new(parcel.to.clone(), vec![]);
-        let reply = connection.command(to).await.map_err(said(Step::Recipient))?;
+        let reply = self.step(Step::Recipient, end, connection.command(to)).await?;
         self.expect(&reply, &[250, 251, 252], Step::Recipient)?;
-        let reply = connection.command(Data).await.map_err(said(Step::Content))?;
+        let reply = self.step(Step::Content, end, connection.command(Data)).await?;
         self.expect(&reply, &[354], Step::Content)?;
-        let reply = connection.message(&parcel.bytes).await.map_err(said(Step::Content))?;
+        let reply = self.step(Step::Content, end, connection.message(&parcel.bytes)).await?;
         self.expect(&reply, &[250], Step::Content)?;
         Ok(connection)
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, MailFailure> {
-        let host = match &self.server.host {
-            Host::Domain(name) => name.clone(),
-            Host::Ipv4(address) => address.to_string(),
-            Host::Ipv6(address) => address.to_string(),
-        };
+    async fn connect(&self, end: Instant) -> Result<AsyncSmtpConnection, MailFailure> {
+        let host = bare(&self.server.host);
         let wrapped = self.tls.clone().filter(|_| self.server.security == Security::Tls);
-        let address = (host, self.server.port);
-        // No timeout of lettre's: ours runs around the whole conversation.
-        let mut connection = AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, wrapped, None)
-            .await
-            .map_err(|error| self.trouble(Step::Connect, &error))?;
+        // No timeout of lettre's: ours runs on over all steps.
+        let connecting =
+            AsyncSmtpConnection::connect_tokio1((host, self.server.port), None, &self.hello, wrapped, None);
+        let mut connection = self.step(Step::Connect, end, connecting).await?;
         if let (Security::StartTls, Some(tls)) = (self.server.security, self.tls.clone()) {
             if !connection.can_starttls() {
                 return Err(MailFailure::Transient(format!(
@@ -100,21 +104,38 @@ impl Smtp {
                     self.name()
                 )));
             }
-            connection.starttls(tls, &self.hello).await.map_err(|error| self.trouble(Step::StartTls, &error))?;
+            self.step(Step::StartTls, end, connection.starttls(tls, &self.hello)).await?;
         }
         Ok(connection)
     }
 
-    async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), MailFailure> {
+    async fn log_in(&self, connection: &mut AsyncSmtpConnection, end: Instant) -> Result<(), MailFailure> {
         let Some(login) = &self.server.login else {
             return Ok(());
         };
         let credentials = Credentials::new(login.user.clone(), login.password.expose_secret().to_owned());
-        let reply = connection
-            .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
-            .await
-            .map_err(|error| self.trouble(Step::Login, &error))?;
+        let mechanisms = [Mechanism::Plain, Mechanism::Login];
+        let reply = self.step(Step::Login, end, connection.auth(&mechanisms, &credentials)).await?;
         self.expect(&reply, &[235], Step::Login)
+    }
+
+    /// One step of the conversation, in what is left of the time.
+    async fn step<T>(
+        &self,
+        step: Step,
+        end: Instant,
+        doing: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, MailFailure> {
+        match timeout_at(end, doing).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.refusal(step, &error)),
+            Err(_) => {
+                let hint =
+                    if step == Step::Connect && self.server.security != Security::Tls { WRAPPED_HINT } else { "" };
+                let (name, limit_ms, asked) = (self.name(), self.timeout.as_millis(), step.asked());
+                Err(MailFailure::Transient(format!("{name} did not answer within {limit_ms} ms (when {asked}){hint}")))
+            }
+        }
     }
 
     /// What the server must be told about this email, or why it cannot take it.
@@ -146,21 +167,13 @@ impl Smtp {
     }
 
     /// No to this recipient or this email is for good, if the server says so; no to us is not.
-    fn refusal(&self, step: Step, parcel: &Parcel, error: &Error) -> MailFailure {
+    fn refusal(&self, step: Step, error: &Error) -> MailFailure {
         let for_good = error.is_permanent() && matches!(step, Step::Recipient | Step::Content) && !is_about_us(error);
-        let recipient: &str = parcel.to.as_ref();
-        let why = self.words(step, error).replace(recipient, "the recipient");
-        if for_good { MailFailure::Permanent(why) } else { MailFailure::Transient(why) }
-    }
-
-    fn trouble(&self, step: Step, error: &Error) -> MailFailure {
-        MailFailure::Transient(self.words(step, error))
-    }
-
-    fn words(&self, step: Step, error: &Error) -> String {
         let said = error.source().map(chain).unwrap_or_else(|| error.to_string());
         let code = error.status().map(|code| format!("{code} ")).unwrap_or_default();
-        format!("{}: {code}{} (when {})", self.name(), one_line(&said, 300), step.asked())
+        let hint = if said.contains("InvalidContentType") { PLAIN_HINT } else { "" };
+        let why = format!("{}: {code}{} (when {}){hint}", self.name(), one_line(&said, 300), step.asked());
+        if for_good { MailFailure::Permanent(why) } else { MailFailure::Transient(why) }
     }
 
     fn name(&self) -> String {
@@ -200,14 +213,22 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     words
 }
 
-fn tls(server: &SmtpServer) -> Result<TlsParameters, MailSetupError> {
-    let wrong = |why: Error| MailSetupError::Tls { host: server.host.to_string(), why: why.to_string() };
-    let name = match &server.host {
+/// The host without the brackets that URLs set around an IPv6 address.
+fn bare(host: &Host<String>) -> String {
+    match host {
         Host::Ipv6(address) => address.to_string(),
         other => other.to_string(),
-    };
-    let mut builder = TlsParameters::builder(name);
+    }
+}
+
+fn tls(server: &SmtpServer) -> Result<TlsParameters, MailSetupError> {
+    let wrong = |why: Error| MailSetupError::Tls { host: server.host.to_string(), why: why.to_string() };
+    let mut builder = TlsParameters::builder(bare(&server.host));
     if let Some(pem) = &server.trusted_pem {
+        if !pem.windows(BEGIN_CERTIFICATE.len()).any(|text| text == BEGIN_CERTIFICATE) {
+            let why = "there is no PEM certificate among those to trust".into();
+            return Err(MailSetupError::Tls { host: server.host.to_string(), why });
+        }
         builder = builder.add_root_certificate(Certificate::from_pem(pem).map_err(wrong)?);
     }
     builder.build_rustls().map_err(wrong)

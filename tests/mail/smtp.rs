@@ -138,6 +138,19 @@ async fn a_server_that_hangs_costs_no_more_than_the_timeout() {
 }
 
 #[tokio::test]
+async fn the_wrong_kind_of_tls_for_a_port_is_named() {
+    let wrapped = MailServer::start(Manners { wrapped_tls: true, ..Manners::default() });
+    let url = format!("smtp://127.0.0.1:{}", wrapped.port);
+    let failure = room_with(&url, Duration::from_millis(300), true).send(&letter(vec![paid()])).await.unwrap_err();
+    assert!(matches!(&failure, MailFailure::Transient(why) if why.contains("use smtps://")), "{failure:?}");
+
+    let plain = MailServer::start(Manners::default());
+    let url = format!("smtps://127.0.0.1:{}", plain.port);
+    let failure = room(&url).send(&letter(vec![paid()])).await.unwrap_err();
+    assert!(matches!(&failure, MailFailure::Transient(why) if why.contains("use smtp://")), "{failure:?}");
+}
+
+#[tokio::test]
 async fn an_accepted_email_stays_accepted_when_the_goodbye_hangs() {
     let server = MailServer::start(Manners { hang: Hang::AtVerb("QUIT"), ..Manners::default() });
     let url = format!("smtp://127.0.0.1:{}", server.port);
@@ -215,9 +228,12 @@ fn plain_text_to_another_machine_is_refused_however_it_was_set_up() {
 
 #[test]
 fn certificates_that_cannot_be_read_are_named_at_the_start() {
-    let mut server = SmtpServer::from_url("smtps://mail.example.com").unwrap();
-    let broken = "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n";
-    server.trusted_pem = Some(broken.into());
-    let error = MailRoom::new(settings(Transport::Smtp(server))).err().unwrap().to_string();
-    assert!(error.contains("mail.example.com"), "{error}");
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for broken in ["-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n", no_certificate, "", "text"]
+    {
+        let mut server = SmtpServer::from_url("smtps://mail.example.com").unwrap();
+        server.trusted_pem = Some(broken.into());
+        let error = MailRoom::new(settings(Transport::Smtp(server))).err().unwrap().to_string();
+        assert!(error.contains("mail.example.com"), "{error}");
+    }
 }

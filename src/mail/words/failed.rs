@@ -12,111 +12,98 @@ use super::{commands, count, counted, sums, table, to_admin, to_mentor, what};
 /// Stripe refused a transfer for good.
 pub fn payment_failed(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
-    if let [Notice::PaymentFailed { payment, why, code, attempts }] = notices {
-        let short = format!("{}{}", amount(payment), to_mentor(payment));
-        let subject = format!("Payment {first} failed: Stripe refused to send {short}");
-        let lead = format!(
-            "Stripe refused the transfer of {}{}. payoutd will not try again until someone says so. The money is \
-             still in the platform's Stripe balance.",
-            what(payment),
-            after(*attempts),
-        );
-        let mut known = facts(payment, Reader::Admin);
-        known.extend(Some(("Stripe's code", one_line(code, 80))).filter(|(_, code)| !code.is_empty()));
-        let blocks = vec![
-            Block::say(lead),
-            Block::Facts(known),
-            Block::say("In Stripe's words:"),
-            quote(why),
-            Block::say("Mend the cause first, then let payoutd try again:"),
-            commands::block([commands::explain(first), commands::retry(first)]),
-        ];
-        return to_admin(voice, subject, blocks);
-    }
-    let subject = format!("{} failed: Stripe refused the transfers{}", count(notices), sums(notices));
-    let blocks = vec![
-        Block::say(format!(
-            "Stripe refused the transfers of {}. payoutd will not try them again until someone says so. The money is \
-             still in the platform's Stripe balance. Stripe's words stand under each payment.",
-            count(notices)
-        )),
-        table(notices, Reader::Admin),
-        Block::say("Mend the causes first, then let payoutd try again, each payment by its number:"),
-        commands::block([commands::explain(first), commands::retry(first)]),
-    ];
+    let (subject, mut blocks) = match notices {
+        [Notice::PaymentFailed { payment, why, code, attempts }] => {
+            let subject = format!("Payment {first} failed: Stripe refused to send {}", short(payment));
+            let lead = format!("Stripe refused the transfer of {}{}.", what(payment), after(*attempts));
+            let mut known = facts(payment, Reader::Admin);
+            known.extend(Some(("Stripe's code", one_line(code, 80))).filter(|(_, code)| !code.is_empty()));
+            (subject, vec![Block::say(lead), Block::Facts(known), Block::say("In Stripe's words:"), quote(why)])
+        }
+        _ => {
+            let subject = format!("{} failed: Stripe refused the transfers{}", count(notices), sums(notices));
+            let lead = format!("Stripe refused to send {}. Its words stand under each payment.", count(notices));
+            (subject, vec![Block::say(lead), table(notices, Reader::Admin)])
+        }
+    };
+    blocks.push(Block::say(
+        "The money is still in the platform's Stripe balance, and payoutd will not try again until someone says so. \
+         Mend the cause first, then say so:",
+    ));
+    blocks.push(commands::block([commands::explain(first), commands::retry(first)]));
     to_admin(voice, subject, blocks)
 }
 
 /// Nobody knows whether a transfer happened.
 pub fn outcome_unknown(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
-    let patience = Block::say(
-        "payoutd keeps asking, and sends nothing anew before it is proven that the first request did nothing. Please \
-         do not pay by hand meanwhile: the mentor could be paid twice.",
-    );
-    let see = Block::say(
-        "Usually there is nothing to do but wait. https://status.stripe.com says whether Stripe has trouble; and this \
-         is how to see how far payoutd has come:",
-    );
-    if let [Notice::OutcomeUnknown { payment, operation_id, since }] = notices {
-        let short = format!("{}{}", amount(payment), to_mentor(payment));
-        let mut known = facts(payment, Reader::Admin);
-        known.extend([("Asked", time(*since)), ("Operation", format!("no. {operation_id}"))]);
-        let lead = format!(
-            "payoutd asked Stripe to send {}, and has not learned whether that happened: no answer came, or none that \
-             could be read.",
-            what(payment)
-        );
-        let explain = commands::block([commands::explain(first)]);
-        let blocks = vec![Block::say(lead), Block::Facts(known), patience, see, explain];
-        return to_admin(voice, format!("Unclear whether payment {first} was sent: {short}"), blocks);
-    }
-    let subject = format!("Unclear whether {}{}", counted(notices, "was sent", "were sent"), sums(notices));
+    let (subject, asked, list) = match notices {
+        [Notice::OutcomeUnknown { payment, operation_id, since }] => {
+            let mut known = facts(payment, Reader::Admin);
+            known.extend([("Asked", time(*since)), ("Operation", format!("no. {operation_id}"))]);
+            let subject = format!("Unclear whether payment {first} was sent: {}", short(payment));
+            (subject, what(payment), Block::Facts(known))
+        }
+        _ => {
+            let sent = counted(notices, "was sent", "were sent");
+            (format!("Unclear whether {sent}{}", sums(notices)), count(notices), table(notices, Reader::Admin))
+        }
+    };
     let lead = format!(
-        "payoutd asked Stripe to send {}, and has not learned whether that happened: no answers came, or none that \
-         could be read.",
-        count(notices)
+        "payoutd asked Stripe to send {asked}, and has not learned whether that happened: no answer came, or none that \
+         could be read."
     );
-    let explain = commands::block([commands::explain(first)]);
-    let blocks = vec![Block::say(lead), table(notices, Reader::Admin), patience, see, explain];
+    let blocks = vec![
+        Block::say(lead),
+        list,
+        Block::say(
+            "payoutd keeps asking, and sends nothing anew before it is proven that the first request did nothing. \
+             Please do not pay by hand meanwhile: the mentor could be paid twice.",
+        ),
+        Block::say(
+            "Usually there is nothing to do but wait. https://status.stripe.com says whether Stripe has trouble; and \
+             this is how to see how far payoutd has come:",
+        ),
+        commands::block([commands::explain(first)]),
+    ];
     to_admin(voice, subject, blocks)
 }
 
 /// A transfer went out although something spoke against it.
 pub fn paid_despite(notices: &[Notice], voice: &Voice) -> Story {
     let first = first(notices);
-    let decide = |it: &str| {
-        Block::say(format!(
-            "The money is in the mentor's Stripe account. Someone has to decide: leave it there, or take it back by \
-             reversing the transfer in Stripe's dashboard. payoutd leaves that to you. To see {it}:"
-        ))
+    let (subject, mut blocks) = match notices {
+        [Notice::PaidDespite { payment, why }] => {
+            let lead = format!(
+                "payoutd sent {}. The transfer was already on its way when it became known that something speaks \
+                 against it:",
+                what(payment)
+            );
+            let known = Block::Facts(facts(payment, Reader::Admin));
+            let subject = format!("Payment {first} was sent, perhaps wrongly: {}", short(payment));
+            (subject, vec![Block::say(lead), reason(why), known])
+        }
+        _ => {
+            let lead = format!(
+                "payoutd sent {}, already on their way when it became known that something speaks against them. What \
+                 it is stands under each payment.",
+                count(notices)
+            );
+            let sent = counted(notices, "was sent, perhaps wrongly", "were sent, perhaps wrongly");
+            (format!("{sent}{}", sums(notices)), vec![Block::say(lead), table(notices, Reader::Admin)])
+        }
     };
-    if let [Notice::PaidDespite { payment, why }] = notices {
-        let short = format!("{}{}", amount(payment), to_mentor(payment));
-        let lead = format!(
-            "payoutd sent {}. The transfer was already on its way when it became known that something speaks against \
-             it:",
-            what(payment)
-        );
-        let blocks = vec![
-            Block::say(lead),
-            reason(why),
-            Block::Facts(facts(payment, Reader::Admin)),
-            decide("all that happened"),
-            commands::block([commands::explain(first)]),
-        ];
-        return to_admin(voice, format!("Payment {first} was sent, perhaps wrongly: {short}"), blocks);
-    }
-    let lead = format!(
-        "{}. The transfers were already on their way when it became known that something speaks against them; what \
-         it is stands under each payment.",
-        counted(notices, "was sent", "were sent")
-    );
-    let explain = commands::block([commands::explain(first)]);
-    let list = table(notices, Reader::Admin);
-    let blocks = vec![Block::say(lead), list, decide("all that happened to a payment"), explain];
-    let subject = counted(notices, "was sent, perhaps wrongly", "were sent, perhaps wrongly");
-    to_admin(voice, format!("{subject}{}", sums(notices)), blocks)
+    blocks.push(Block::say(
+        "The money is in the mentor's Stripe account. Someone has to decide: leave it there, or take it back by \
+         reversing the transfer in Stripe's dashboard. payoutd leaves that to you. To see all that happened:",
+    ));
+    blocks.push(commands::block([commands::explain(first)]));
+    to_admin(voice, subject, blocks)
+}
+
+/// `90.00 USD to Ada Mentor`, for subjects.
+fn short(payment: &PaymentBrief) -> String {
+    format!("{}{}", amount(payment), to_mentor(payment))
 }
 
 /// The number to show in an example command. Every notice that comes here names a payment.

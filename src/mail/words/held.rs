@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::ids::MentorId;
 use crate::domain::notice::Notice;
-use crate::mail::lists::{Reader, amount, facts};
+use crate::mail::lists::{ROWS_MAX, Reader, amount, facts};
 use crate::mail::render::Voice;
-use crate::mail::story::{Block, Column, Command, Row, Story, Table};
+use crate::mail::story::{Block, Column, Row, Story, Table};
 use crate::mail::text::one_line;
 
 use super::failed::{first, quote, reason};
@@ -71,46 +72,44 @@ pub fn needs_attention(notices: &[Notice], voice: &Voice) -> Story {
 
 /// Everything of a mentor is held.
 pub fn mentor_held(notices: &[Notice], voice: &Voice) -> Story {
-    let named = |name: &str| one_line(name, 60);
-    let after = Block::say(
+    let (whom, says, mut blocks) = match notices {
+        [Notice::MentorHeld { mentor_id, mentor, why }] => {
+            let name = one_line(mentor, 60);
+            let known = vec![("Mentor", name.clone()), ("Mentor's id", one_line(mentor_id.as_str(), 60))];
+            (name, "because of what Stripe says:", vec![quote(why), Block::Facts(known)])
+        }
+        _ => {
+            let mentors: BTreeSet<_> = held(notices).map(|(id, ..)| id).collect();
+            let whom = if mentors.len() == 1 { "1 mentor".into() } else { format!("{} mentors", mentors.len()) };
+            (whom, "because of what Stripe says; it stands under each name.", vec![Block::List(mentors_table(notices))])
+        }
+    };
+    blocks.insert(0, Block::say(format!("payoutd holds back all payments to {whom}, {says}")));
+    blocks.push(Block::say(
         "Usually it is the mentor who can settle this with Stripe. Until then payoutd sends them nothing, and their \
          money stays in the platform's Stripe balance.",
-    );
-    if let [Notice::MentorHeld { mentor_id, mentor, why }] = notices {
-        let blocks = vec![
-            Block::say(format!("payoutd holds back all payments to {}, because of what Stripe says:", named(mentor))),
-            quote(why),
-            Block::Facts(vec![("Mentor", named(mentor)), ("Mentor's id", named(mentor_id.as_str()))]),
-            after,
-            commands::block([commands::mentor_show(mentor_id), commands::lift_mentor(mentor_id)]),
-        ];
-        return to_admin(voice, format!("All payments to {} are on hold", named(mentor)), blocks);
-    }
-    let mut rows: Vec<Row> = Vec::new();
-    let mut mentors = BTreeSet::new();
-    for notice in notices {
-        if let Notice::MentorHeld { mentor_id, mentor, why } = notice {
-            mentors.insert(mentor_id);
-            let cells = vec![one_line(mentor_id.as_str(), 28), one_line(mentor, 28)];
-            rows.push(Row { cells, note: Some(one_line(why, 300)) });
-        }
-    }
-    let columns = ["Mentor's id", "Mentor"].map(|title| Column { title, right: false }).into();
-    let more = rows.len().saturating_sub(50);
-    rows.truncate(50);
-    let show: Vec<Command> = mentors.iter().take(1).flat_map(|id| both(id)).collect();
-    let blocks = vec![
-        Block::say(format!(
-            "payoutd holds back all payments to {} mentors. What Stripe says stands under each name.",
-            mentors.len()
-        )),
-        Block::List(Table { columns, rows, more, totals: Vec::new() }),
-        after,
-        commands::block(show),
-    ];
-    to_admin(voice, format!("All payments to {} mentors are on hold", mentors.len()), blocks)
+    ));
+    let offered = held(notices).take(1).flat_map(|(id, ..)| [commands::mentor_show(id), commands::lift_mentor(id)]);
+    blocks.push(commands::block(offered));
+    to_admin(voice, format!("All payments to {whom} are on hold"), blocks)
 }
 
-fn both(id: &crate::domain::ids::MentorId) -> [Command; 2] {
-    [commands::mentor_show(id), commands::lift_mentor(id)]
+fn held(notices: &[Notice]) -> impl Iterator<Item = (&MentorId, &str, &str)> {
+    notices.iter().filter_map(|notice| match notice {
+        Notice::MentorHeld { mentor_id, mentor, why } => Some((mentor_id, mentor.as_str(), why.as_str())),
+        _ => None,
+    })
+}
+
+fn mentors_table(notices: &[Notice]) -> Table {
+    let row = |(id, mentor, why): (&MentorId, &str, &str)| Row {
+        cells: vec![one_line(id.as_str(), 28), one_line(mentor, 28)],
+        note: Some(one_line(why, 300)),
+    };
+    Table {
+        columns: ["Mentor's id", "Mentor"].map(|title| Column { title, right: false }).into(),
+        rows: held(notices).take(ROWS_MAX).map(row).collect(),
+        more: notices.len().saturating_sub(ROWS_MAX),
+        totals: Vec::new(),
+    }
 }

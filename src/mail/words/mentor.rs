@@ -1,5 +1,7 @@
 //! What mentors are told. "We" is the platform; Stripe is explained, and no id of Stripe's appears.
 
+use std::collections::BTreeSet;
+
 use crate::domain::notice::{MentorTask, Notice, PaymentBrief};
 use crate::mail::lists::{self, Reader, amount, facts, mentor, time};
 use crate::mail::render::Voice;
@@ -69,8 +71,9 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
             tasks.push(*task);
         }
     }
-    let mut payments: Vec<&PaymentBrief> = notices.iter().filter_map(Notice::payment).collect();
-    payments.dedup();
+    let mut seen = BTreeSet::new();
+    let payments: Vec<&PaymentBrief> =
+        notices.iter().filter_map(Notice::payment).filter(|payment| seen.insert(payment.payment_id.0)).collect();
     let (waiting, mut blocks) = waiting(notices, &payments);
     for (i, task) in tasks.iter().enumerate() {
         let so = if i == 0 { "We cannot send the money to you yet, because" } else { "Besides," };
