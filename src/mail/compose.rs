@@ -50,10 +50,9 @@ impl Sender {
         let wrong = |setting, given: &str| MailSetupError::Address { setting, given: one_line(given, 80) };
         let mut from = mailbox(&settings.from).ok_or_else(|| wrong("from", &settings.from))?;
         let contact = mailbox(&settings.contact).ok_or_else(|| wrong("contact", &settings.contact))?;
-        let platform_name = one_line(&settings.platform_name, 80);
-        if from.name.is_none() && !platform_name.is_empty() {
-            from.name = Some(platform_name.clone());
-        }
+        let given = one_line(&settings.platform_name, 80);
+        let platform_name = if given.is_empty() { from.email.domain().to_owned() } else { given };
+        from.name.get_or_insert_with(|| platform_name.clone());
         let voice = Voice { platform_name, contact: contact.email.to_string() };
         Ok(Self { from, contact, voice })
     }

@@ -15,7 +15,7 @@ pub struct Settings {
     /// The sender: `payouts@example.com`, or `Example Payouts <payouts@example.com>`. Without a name it is
     /// `platform_name`.
     pub from: String,
-    /// The marketplace's name, as its mentors know it.
+    /// The marketplace's name, as its mentors know it. When empty, the sender's domain stands for it.
     pub platform_name: String,
     /// The address that answers mentors' questions; their replies go there.
     pub contact: String,

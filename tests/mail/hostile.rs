@@ -80,6 +80,20 @@ async fn a_line_break_in_our_own_settings_makes_no_header() {
 }
 
 #[tokio::test]
+async fn a_platform_without_a_name_goes_by_its_domain() {
+    let temp = tempfile::tempdir().unwrap();
+    let unnamed = Settings {
+        platform_name: " ".into(),
+        from: "\"Payouts, Example\" <payouts@example.com>".into(),
+        ..settings(Transport::Files { dir: temp.path().to_owned() })
+    };
+    payoutd::mail::MailRoom::new(unnamed).unwrap().send(&letter(vec![paid()])).await.unwrap();
+    let email = read(&fs::read(temp.path().join("paid-42-1.eml")).unwrap());
+    assert_eq!(email.header("From"), Some("Payouts, Example <payouts@example.com>"));
+    assert!(email.text.ends_with("example.com sent you this because you offer sessions there."), "{}", email.text);
+}
+
+#[tokio::test]
 async fn an_address_that_cannot_be_read_is_refused_for_good() {
     let temp = tempfile::tempdir().unwrap();
     let room = room(Transport::Files { dir: temp.path().to_owned() });

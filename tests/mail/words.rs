@@ -52,6 +52,7 @@ fn text_fits_a_text_client() {
         }
         assert!(!email.text.contains("\n\n\n"), "{name}");
         assert!(email.text.ends_with(".\n"), "{name}");
+        assert_eq!(email.text.lines().filter(|line| *line == "-- ").count(), 1, "{name}: the mark of a signature");
     }
 }
 
