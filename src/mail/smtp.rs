@@ -79,14 +79,14 @@ impl Smtp {
         self.log_in(&mut connection, end).await?;
         let from = Mail::new(Some(parcel.from.clone()), self.parameters(&connection, parcel)?);
         let reply = self.step(Step::Sender, end, connection.command(from)).await?;
-        self.expect(&reply, &[250], Step::Sender)?;
+        self.require(&reply, &[250], Step::Sender)?;
         let to = Rcpt::new(parcel.to.clone(), vec![]);
         let reply = self.step(Step::Recipient, end, connection.command(to)).await?;
-        self.expect(&reply, &[250, 251, 252], Step::Recipient)?;
+        self.require(&reply, &[250, 251, 252], Step::Recipient)?;
         let reply = self.step(Step::Content, end, connection.command(Data)).await?;
-        self.expect(&reply, &[354], Step::Content)?;
+        self.require(&reply, &[354], Step::Content)?;
         let reply = self.step(Step::Content, end, connection.message(&parcel.bytes)).await?;
-        self.expect(&reply, &[250], Step::Content)?;
+        self.require(&reply, &[250], Step::Content)?;
         Ok(connection)
     }
 
@@ -116,7 +116,7 @@ impl Smtp {
         let credentials = Credentials::new(login.user.clone(), login.password.expose_secret().to_owned());
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
         let reply = self.step(Step::Login, end, connection.auth(&mechanisms, &credentials)).await?;
-        self.expect(&reply, &[235], Step::Login)
+        self.require(&reply, &[235], Step::Login)
     }
 
     /// One step of the conversation, in what is left of the time.
@@ -157,7 +157,7 @@ impl Smtp {
     }
 
     /// A positive answer that is not the one that means yes.
-    fn expect(&self, reply: &Response, codes: &[u16], step: Step) -> Result<(), MailFailure> {
+    fn require(&self, reply: &Response, codes: &[u16], step: Step) -> Result<(), MailFailure> {
         if codes.iter().any(|code| reply.has_code(*code)) {
             return Ok(());
         }
