@@ -11,8 +11,11 @@
 
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod jobs;
+pub mod mail;
 pub mod ports;
 pub mod sandbox;
 pub mod store;
+pub mod stripe;
 pub mod telemetry;

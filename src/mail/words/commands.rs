@@ -1,0 +1,51 @@
+//! The commands that emails offer to admins, as they are typed. Names from outside are quoted for the shell.
+
+use crate::domain::ids::{MentorId, PaymentId};
+use crate::mail::story::{Block, Command};
+use crate::mail::text::last_argument;
+
+/// Several commands under each other.
+pub fn block(commands: impl IntoIterator<Item = Command>) -> Block {
+    Block::Commands(commands.into_iter().collect())
+}
+
+/// Everything about one payment.
+pub fn explain(payment: PaymentId) -> Command {
+    let does = format!("shows where payment {payment} stands, why, and everything that happened to it");
+    Command::new(format!("payoutd explain {payment}"), does)
+}
+
+/// Say whose a payment is.
+pub fn name_mentor(payment: PaymentId) -> Command {
+    let line = format!("UPDATE payments SET mentor_id = '…' WHERE id = {payment};");
+    Command::new(line, "in the database: says whose the payment is, by the mentor's id on your platform")
+}
+
+/// Try a failed payment again.
+pub fn retry(payment: PaymentId) -> Command {
+    let does = format!("tries payment {payment} again, if every check that it passed the first time still holds");
+    Command::new(format!("payoutd retry {payment}"), does)
+}
+
+/// Register a mentor.
+pub fn mentor_add(id: &str) -> Command {
+    let line = format!("payoutd mentor add --account acct_… --email … --name … {}", last_argument(id));
+    Command::new(line, "registers the mentor; acct_… is their connected account in Stripe's dashboard")
+}
+
+/// What is known of a mentor.
+pub fn mentor_show(id: &MentorId) -> Command {
+    let line = format!("payoutd mentor show {}", last_argument(id.as_str()));
+    Command::new(line, "shows the mentor's account, holds and payments")
+}
+
+/// Lift a mentor's hold.
+pub fn lift_mentor(id: &MentorId) -> Command {
+    let line = format!("payoutd lift --reason '…' --mentor {}", last_argument(id.as_str()));
+    Command::new(line, "lifts the hold, when the account is in order and the hold still stands")
+}
+
+/// How the daemon is.
+pub fn status() -> Command {
+    Command::new("payoutd status", "shows what payoutd is doing, and what waits")
+}

@@ -1,0 +1,95 @@
+//! The words of every email, one function for each kind of notice. No layout and no escaping happens here.
+
+mod breaker;
+mod commands;
+mod failed;
+mod held;
+mod mentor;
+
+use crate::domain::notice::{Notice, PaymentBrief};
+
+use super::lists::{self, Line, Reader};
+use super::render::Voice;
+use super::story::{Block, Story};
+
+/// What an email about these notices says. The first one's kind is the email's; `None` when there is none, or when
+/// one of another kind is among them.
+pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
+    let kind = notices.first()?;
+    if notices.iter().any(|notice| notice.kind() != kind.kind()) {
+        return None;
+    }
+    Some(match kind {
+        Notice::Paid { .. } => mentor::paid(notices, voice),
+        Notice::OnHold { .. } => mentor::on_hold(notices, voice),
+        Notice::NotPaid { .. } => mentor::not_paid(notices, voice),
+        Notice::PaymentFailed { .. } => failed::payment_failed(notices, voice),
+        Notice::OutcomeUnknown { .. } => failed::outcome_unknown(notices, voice),
+        Notice::PaidDespite { .. } => failed::paid_despite(notices, voice),
+        Notice::BreakerOpened { .. } => breaker::opened(notices, voice),
+        Notice::FundsShort { .. } => breaker::funds_short(notices, voice),
+        Notice::Unassigned { .. } => held::unassigned(notices, voice),
+        Notice::NeedsAttention { .. } => held::needs_attention(notices, voice),
+        Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
+    })
+}
+
+/// An email to the admins.
+fn to_admin(voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
+    let footer = format!("payoutd wrote this to the people who run payments at {}.", voice.platform_name);
+    Story { subject, greeting: None, blocks, footer }
+}
+
+/// `90.00 USD to Ada Mentor for booking B-17`.
+fn what(payment: &PaymentBrief) -> String {
+    format!("{}{}{}", lists::amount(payment), to_mentor(payment), for_booking(payment))
+}
+
+/// ` for booking B-17`, or nothing.
+fn for_booking(payment: &PaymentBrief) -> String {
+    lists::booking(payment).map(|id| format!(" for booking {id}")).unwrap_or_default()
+}
+
+/// ` to Ada Mentor`, or nothing.
+fn to_mentor(payment: &PaymentBrief) -> String {
+    lists::mentor(payment).map(|name| format!(" to {name}")).unwrap_or_default()
+}
+
+/// ` (90.00 USD and 45.00 EUR)`, or nothing where that would be too long.
+fn sums(notices: &[Notice]) -> String {
+    let totals = lists::totals_in_words(notices.iter().filter_map(Notice::payment));
+    totals.map(|totals| format!(" ({totals})")).unwrap_or_default()
+}
+
+/// `3 payments`.
+fn count(notices: &[Notice]) -> String {
+    match lists::count(notices.iter().filter_map(Notice::payment)) {
+        1 => "1 payment".into(),
+        n => format!("{n} payments"),
+    }
+}
+
+/// `1 payment is held`, `3 payments are held`: one payment may have several notices.
+fn counted(notices: &[Notice], one: &str, many: &str) -> String {
+    let says = if lists::count(notices.iter().filter_map(Notice::payment)) == 1 { one } else { many };
+    format!("{} {says}", count(notices))
+}
+
+/// The payments as a table, each with what is to be said of it alone.
+fn table(notices: &[Notice], reader: Reader) -> Block {
+    let lines: Vec<Line<'_>> = notices.iter().filter_map(line).collect();
+    Block::List(lists::table(&lines, reader))
+}
+
+fn line(notice: &Notice) -> Option<Line<'_>> {
+    let (at, note) = match notice {
+        Notice::Paid { at, .. } => (Some(*at), None),
+        Notice::OutcomeUnknown { since, .. } => (Some(*since), None),
+        Notice::PaymentFailed { why, .. }
+        | Notice::Unassigned { why, .. }
+        | Notice::NeedsAttention { why, .. }
+        | Notice::PaidDespite { why, .. } => (None, Some(why.as_str())),
+        _ => (None, None),
+    };
+    Some(Line { payment: notice.payment()?, at, note })
+}

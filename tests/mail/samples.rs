@@ -1,0 +1,214 @@
+//! Notices, letters and settings for the tests, with fixed dates and numbers.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone, Utc};
+use mailparse::ParsedMail;
+use payoutd::domain::ids::{MentorId, OperationId, PaymentId};
+use payoutd::domain::money::{Currency, MinorUnits};
+use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
+use payoutd::mail::{MailRoom, Settings, Transport, Voice};
+use payoutd::ports::Letter;
+
+pub fn voice() -> Voice {
+    Voice { platform_name: "Example Academy".into(), contact: "help@example.com".into() }
+}
+
+pub fn settings(transport: Transport) -> Settings {
+    Settings {
+        transport,
+        from: "payouts@example.com".into(),
+        platform_name: "Example Academy".into(),
+        contact: "help@example.com".into(),
+        timeout: Duration::from_secs(20),
+    }
+}
+
+pub fn room(transport: Transport) -> MailRoom {
+    MailRoom::new(settings(transport)).unwrap()
+}
+
+pub fn letter(notices: Vec<Notice>) -> Letter {
+    Letter { message_id: "paid-42-1".into(), to: "ada@example.org".into(), written_at: at(14, 5), notices }
+}
+
+pub fn at(hour: u32, minute: u32) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 3, 3, hour, minute, 7).unwrap()
+}
+
+pub fn payment(id: i64, minor: i64, currency: &str) -> PaymentBrief {
+    PaymentBrief {
+        payment_id: PaymentId(id),
+        booking_id: Some(format!("B-{}", id - 25)),
+        mentor: Some("Ada Mentor".into()),
+        amount_minor: MinorUnits::new(minor).unwrap(),
+        currency: Currency::parse(currency).unwrap(),
+    }
+}
+
+pub fn paid() -> Notice {
+    Notice::Paid { payment: payment(42, 9_000, "usd"), at: at(14, 5) }
+}
+
+/// One or several notices of every kind, by the name of their snapshot.
+pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
+    let mut all = to_mentors();
+    all.extend(about_transfers());
+    all.extend(about_holds());
+    all.extend(about_everything());
+    all
+}
+
+fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
+    let hold = |payment, task| Notice::OnHold { payment, task };
+    let without_booking =
+        PaymentBrief { booking_id: None, mentor: Some("mentor_17".into()), ..payment(50, 1_234, "jpy") };
+    vec![
+        ("paid", vec![paid()]),
+        (
+            "paid_merged",
+            vec![
+                paid(),
+                Notice::Paid { payment: payment(43, 123_450, "eur"), at: at(14, 6) },
+                Notice::Paid { payment: without_booking.clone(), at: at(14, 7) },
+                Notice::Paid { payment: payment(51, 1_050, "usd"), at: at(14, 7) },
+            ],
+        ),
+        ("on_hold_connect", vec![hold(Some(payment(42, 9_000, "usd")), MentorTask::ConnectAccount)]),
+        ("on_hold_onboarding", vec![hold(Some(without_booking.clone()), MentorTask::FinishOnboarding)]),
+        ("on_hold_review", vec![hold(Some(payment(42, 9_000, "usd")), MentorTask::AwaitReview)]),
+        ("on_hold_reconnect", vec![hold(Some(payment(42, 9_000, "usd")), MentorTask::Reconnect)]),
+        ("on_hold_account", vec![hold(None, MentorTask::ResolveRestriction)]),
+        (
+            "on_hold_merged",
+            vec![
+                hold(Some(payment(42, 9_000, "usd")), MentorTask::FinishOnboarding),
+                hold(Some(payment(43, 123_450, "eur")), MentorTask::FinishOnboarding),
+                hold(Some(payment(44, 500, "usd")), MentorTask::ResolveRestriction),
+            ],
+        ),
+        ("not_paid", vec![Notice::NotPaid { payment: payment(42, 9_000, "usd") }]),
+        (
+            "not_paid_merged",
+            vec![
+                Notice::NotPaid { payment: payment(42, 9_000, "usd") },
+                Notice::NotPaid { payment: payment(43, 1_000, "usd") },
+            ],
+        ),
+    ]
+}
+
+fn about_transfers() -> Vec<(&'static str, Vec<Notice>)> {
+    let failed = |payment, attempts| Notice::PaymentFailed {
+        payment,
+        why: "This account can currently not receive transfers in gbp.".into(),
+        code: "invalid_request_error".into(),
+        attempts,
+    };
+    let unknown = |payment, id, since| Notice::OutcomeUnknown { payment, operation_id: OperationId(id), since };
+    let despite = |payment, why: &str| Notice::PaidDespite { payment, why: why.into() };
+    vec![
+        ("payment_failed", vec![failed(payment(42, 4_500, "gbp"), 3)]),
+        ("payment_failed_merged", vec![failed(payment(42, 4_500, "gbp"), 3), failed(payment(43, 77, "gbp"), 1)]),
+        ("outcome_unknown", vec![unknown(payment(42, 9_000, "usd"), 7, at(12, 0))]),
+        (
+            "outcome_unknown_merged",
+            vec![unknown(payment(42, 9_000, "usd"), 7, at(12, 0)), unknown(payment(43, 5, "jpy"), 8, at(12, 30))],
+        ),
+        ("paid_despite", vec![despite(payment(42, 9_000, "usd"), "flagged by an admin: the session did not happen")]),
+        (
+            "paid_despite_merged",
+            vec![
+                despite(payment(42, 9_000, "usd"), "flagged by an admin: the session did not happen"),
+                despite(payment(43, 1_000, "usd"), "an open dispute (needs response)"),
+            ],
+        ),
+    ]
+}
+
+fn about_holds() -> Vec<(&'static str, Vec<Notice>)> {
+    let unassigned = |id, mentor: Option<&str>, why: &str| Notice::Unassigned {
+        payment: PaymentBrief { mentor: mentor.map(Into::into), ..payment(id, 9_000, "usd") },
+        why: why.into(),
+    };
+    let attention = |payment, why: &str| Notice::NeedsAttention { payment, why: why.into() };
+    let held = |id: &str, mentor: &str| Notice::MentorHeld {
+        mentor_id: MentorId::new(id),
+        mentor: mentor.into(),
+        why: "Stripe rejected the account (rejected.fraud).".into(),
+    };
+    let unknown = "mentor `mentor_9` is not registered (payoutd mentor add)";
+    let conflict = "the fee in the metadata (10.00 USD) and the mentor's amount (95.00 USD) do not make 100.00 USD";
+    vec![
+        ("unassigned", vec![unassigned(42, Some("mentor_9"), unknown)]),
+        ("unassigned_unnamed", vec![unassigned(42, None, "no mentor in the metadata")]),
+        (
+            "unassigned_merged",
+            vec![
+                unassigned(42, Some("mentor_9"), unknown),
+                unassigned(43, Some("mentor_9"), unknown),
+                unassigned(44, None, "no mentor in the metadata"),
+            ],
+        ),
+        ("needs_attention", vec![attention(payment(42, 9_500, "usd"), conflict)]),
+        (
+            "needs_attention_merged",
+            vec![
+                attention(payment(42, 9_500, "usd"), conflict),
+                attention(payment(42, 9_500, "usd"), "charged in usd, settled in eur"),
+                attention(payment(43, 10, "usd"), "0.10 USD is under the minimum of 1.00 USD"),
+            ],
+        ),
+        ("mentor_held", vec![held("mentor_17", "Ada Mentor")]),
+        ("mentor_held_merged", vec![held("mentor_17", "Ada Mentor"), held("mentor_18", "Bea Mentor")]),
+    ]
+}
+
+fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
+    let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
+    let short = |payment| Notice::FundsShort { payment };
+    vec![
+        ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
+        (
+            "breaker_opened_merged",
+            vec![
+                opened("Stripe did not answer 5 times in a row.", at(13, 0)),
+                opened("Stripe refused the API key (401).", at(14, 5)),
+            ],
+        ),
+        ("funds_short", vec![short(payment(42, 9_000, "usd"))]),
+        ("funds_short_merged", vec![short(payment(42, 9_000, "usd")), short(payment(43, 1_000, "eur"))]),
+    ]
+}
+
+/// What a mail client makes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read {
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+    pub html: String,
+}
+
+impl Read {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found: Vec<_> = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).collect();
+        assert!(found.len() <= 1, "{name} stands {} times", found.len());
+        found.first().map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a message as a mail client does, and insists on its shape.
+pub fn read(bytes: &[u8]) -> Read {
+    let mail = mailparse::parse_mail(bytes).unwrap();
+    assert_eq!(mail.ctype.mimetype, "multipart/alternative");
+    let [text, html] = mail.subparts.as_slice() else { panic!("{} parts", mail.subparts.len()) };
+    let body = |part: &ParsedMail<'_>, kind: &str| {
+        assert_eq!((part.ctype.mimetype.as_str(), part.ctype.charset.as_str()), (kind, "utf-8"));
+        part.get_body().unwrap().replace("\r\n", "\n").trim_end().to_owned()
+    };
+    Read {
+        text: body(text, "text/plain"),
+        html: body(html, "text/html"),
+        headers: mail.headers.iter().map(|header| (header.get_key(), header.get_value())).collect(),
+    }
+}
