@@ -10,5 +10,6 @@
 //! `sandbox` imports no other room: it plays Stripe, and must not share our mistakes.
 
 pub mod domain;
+pub mod http;
 pub mod ports;
 pub mod stripe;

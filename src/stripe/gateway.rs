@@ -28,11 +28,8 @@ struct Named {
 impl StripeGateway for Client {
     async fn charge(&self, id: &ChargeId) -> Called<Source> {
         let mut trip = self.trip();
-        let charge = trip.one(request::charge(id), event::charge_read, |charge| match &*charge.object_id {
-            answered if answered == id.as_str() => Ok(()),
-            answered => Err(format!("asked for {id}, told of {answered}")),
-        });
-        let charge = charge.await;
+        let call = request::charge(id);
+        let charge = trip.one(call, event::charge_read, |charge| same(id.as_str(), &charge.object_id)).await;
         trip.came_to(charge)
     }
 
@@ -52,10 +49,8 @@ impl StripeGateway for Client {
 
     async fn account(&self, id: &AccountId) -> Called<AccountFact> {
         let mut trip = self.trip();
-        let account = trip.one(request::account(id), event::account_read, |account| {
-            if account.id == *id { Ok(()) } else { Err(format!("asked for {id}, told of {}", account.id)) }
-        });
-        let account = account.await;
+        let call = request::account(id);
+        let account = trip.one(call, event::account_read, |account| same(id.as_str(), account.id.as_str())).await;
         trip.came_to(account)
     }
 
@@ -117,6 +112,10 @@ impl Trip<'_> {
             after = Some(last.id);
         }
     }
+}
+
+fn same(asked: &str, told: &str) -> Result<(), String> {
+    if asked == told { Ok(()) } else { Err(format!("asked for {asked}, told of {told}")) }
 }
 
 /// The transfer that was asked for under the key. Stripe makes one for a key as long as it keeps the key; should there
