@@ -66,7 +66,11 @@ pub fn router(state: State) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(async || {
-            ErrorAnswer::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here; webhooks go to /webhooks/stripe")
+            ErrorAnswer::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there is nothing here; webhooks go to /webhooks/stripe",
+            )
         })
         .method_not_allowed_fallback(async || {
             ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")

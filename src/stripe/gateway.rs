@@ -91,7 +91,11 @@ impl Trip<'_> {
 
     /// Every object of a list, and the last page's answer. A list that cannot be read to its end is a failure: what
     /// was not seen must not count as absent.
-    async fn all<T>(&mut self, page: impl Fn(Option<&str>) -> Call, read: Read<T>) -> Result<(Vec<T>, Answer), Failure> {
+    async fn all<T>(
+        &mut self,
+        page: impl Fn(Option<&str>) -> Call,
+        read: Read<T>,
+    ) -> Result<(Vec<T>, Answer), Failure> {
         let mut objects = Vec::new();
         let mut after: Option<String> = None;
         loop {
