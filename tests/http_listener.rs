@@ -481,3 +481,20 @@ async fn a_connection_that_never_sends_its_request_is_closed() {
         assert!(!said.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&said));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_waits_neither_for_a_silent_sender_nor_for_ever() {
+    let settings = Settings { keep_timeout: Duration::from_secs(3600), ..Settings::default() };
+    let desk = Desk::held();
+    let listener = start_with(desk.clone(), true, settings).await;
+    let _silent = listener.connect().await;
+    let mut stuck = listener.connect().await;
+    stuck.write_all(&signed(EVENT.as_bytes())).await.unwrap();
+    desk.entered.acquire().await.unwrap().forget();
+
+    let begin = tokio::time::Instant::now();
+    listener.stop.cancel();
+    listener.server.await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
+    assert_eq!(stuck.read(&mut [0; 1]).await.unwrap_or(0), 0, "acknowledged, though it was not kept");
+}

@@ -305,6 +305,29 @@ async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one
 }
 
 #[tokio::test]
+async fn calls_keep_the_pace_and_a_busy_answer_halves_it() {
+    let busy = Act::json(429, json!({ "error": { "type": "invalid_request_error", "code": "rate_limit" } }));
+    let ok = || Act::json(200, transfer("tr_1", None));
+    let server = ScriptedServer::start([ok(), ok(), ok(), busy, ok(), ok(), ok()]).await;
+    let client = client(Settings { requests_per_second: 50, ..settings(&server.base) });
+
+    let begin = Instant::now();
+    for _ in 0..3 {
+        create(&client).await.result.unwrap();
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(40), "{:?}", begin.elapsed());
+
+    create(&client).await.result.unwrap_err();
+    create(&client).await.result.unwrap();
+    let begin = Instant::now();
+    for _ in 0..2 {
+        create(&client).await.result.unwrap();
+    }
+    // Twice 40 ms, less what of the first was over when the clock was read.
+    assert!(begin.elapsed() >= Duration::from_millis(60), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn a_call_that_gets_no_turn_is_not_sent() {
     let server = ScriptedServer::start([Act::Hang, Act::Hang]).await;
     let call_timeout = Duration::from_millis(300);

@@ -27,9 +27,6 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const OUR_NAME: &str = concat!("payoutd/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Stripe's object lock timed out: a 429 that says nothing about how fast we are.
-const LOCK_TIMEOUT: &str = "lock_timeout";
-
 /// Calls Stripe, over connections that it keeps open. One is enough for a daemon; share it with an `Arc`.
 pub struct Client {
     transport: Transport,
@@ -106,6 +103,11 @@ fn authorization(key: &SecretString) -> Result<HeaderValue, SetupError> {
     Ok(value)
 }
 
+/// A 429 with `lock_timeout` is about one object that was busy, and says nothing about how fast we are.
+fn says_too_fast(failure: &Failure) -> bool {
+    failure.status() == Some(429) && failure.code() != "lock_timeout"
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("base", &self.base).field("pace", &self.pace).finish_non_exhaustive()
@@ -138,10 +140,7 @@ impl Trip<'_> {
             Err(failure) => Err(failure),
         };
         self.status = answer.as_ref().map_or_else(Failure::status, |answer| Some(answer.status));
-        if let Err(failure) = &answer
-            && failure.status() == Some(429)
-            && failure.code() != LOCK_TIMEOUT
-        {
+        if answer.as_ref().is_err_and(says_too_fast) {
             client.pace.slow_down();
         }
         self.log(&call, sent, answer.as_ref().err());
@@ -169,5 +168,35 @@ impl Trip<'_> {
             took_ms = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX),
             "called Stripe"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::triage::Refusal;
+
+    #[test]
+    fn only_a_429_that_is_about_our_pace_slows_us_down() {
+        let refused =
+            |status, code: &str| Failure::Refused(Refusal { status, code: code.into(), ..Refusal::default() });
+        for (failure, slower) in [
+            (refused(429, "rate_limit"), true),
+            (refused(429, ""), true),
+            (refused(429, "lock_timeout"), false),
+            (refused(400, "rate_limit"), false),
+            (refused(503, ""), false),
+            (Failure::NoAnswer("timeout".into()), false),
+        ] {
+            assert_eq!(says_too_fast(&failure), slower, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_a_line_break_is_refused_before_anything_is_sent() {
+        for key in ["", "sk_test_1\n", "sk test", "sk_tést"] {
+            assert!(matches!(authorization(&key.to_owned().into()), Err(SetupError::SecretKey)), "{key:?}");
+        }
+        assert!(authorization(&"sk_test_1".to_owned().into()).unwrap().is_sensitive());
     }
 }
