@@ -51,6 +51,12 @@ impl Desk {
         self.kept.lock().unwrap().clone()
     }
 
+    /// Waits for a commit.
+    async fn commits(&self) {
+        let commit = tokio::time::timeout(Duration::from_secs(5), self.committed.acquire()).await;
+        commit.expect("the write was broken off").unwrap().forget();
+    }
+
     fn fail_with(&self, error: Option<fn() -> StoreError>) {
         *self.failing.lock().unwrap() = error;
     }
@@ -288,7 +294,7 @@ async fn what_is_authentic_but_no_event_is_kept_for_a_person() {
     assert_eq!((&*kept[0].event_id, &*kept[0].kind), (of_nothing, ""));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_up_to_the_limit_is_taken_and_a_longer_one_is_not() {
     let desk = Desk::open();
     let listener = start(desk.clone()).await;
@@ -350,9 +356,13 @@ async fn when_the_database_is_away_the_event_is_not_acknowledged_and_comes_again
 #[tokio::test]
 async fn an_inbox_that_hangs_or_panics_is_as_good_as_away() {
     let settings = Settings { keep_timeout: Duration::from_millis(50), ..Settings::default() };
-    let stuck = start_with(Desk::held(), true, settings).await;
+    let desk = Desk::held();
+    let stuck = start_with(desk.clone(), true, settings).await;
     let answer = stuck.deliver(EVENT.as_bytes()).await;
     assert_eq!((answer.status, answer.code()), (503, "store_unavailable"));
+    // The write was not broken off with the wait for it.
+    desk.may_commit.add_permits(1);
+    desk.commits().await;
 
     let desk = Desk::open();
     desk.fail_with(Some(|| panic!("on purpose, to see what the listener says")));
@@ -392,7 +402,7 @@ async fn a_sender_that_hangs_up_does_not_break_off_the_write() {
     // Whoever is answered now was accepted after the reset.
     assert_eq!(listener.get("/healthz").await.status, 200);
     desk.may_commit.add_permits(1);
-    desk.committed.acquire().await.unwrap().forget();
+    desk.commits().await;
     assert_eq!(desk.kept().len(), 1);
 }
 
@@ -459,7 +469,8 @@ async fn shutdown_lets_requests_in_flight_finish_and_takes_no_more() {
 
     listener.stop.cancel();
     // The idle connection is closed at once; by then no new one is taken.
-    assert_eq!(idle.read(&mut [0; 512]).await.unwrap(), 0);
+    let closed = tokio::time::timeout(Duration::from_secs(5), idle.read(&mut [0; 512])).await;
+    assert_eq!(closed.expect("waits for the idle connection").unwrap(), 0);
     assert!(!listener.server.is_finished());
 
     desk.may_commit.add_permits(1);
@@ -475,11 +486,13 @@ async fn a_connection_that_never_sends_its_request_is_closed() {
     let mut silent = listener.connect().await;
     let mut slow = listener.connect().await;
     slow.write_all(b"POST /webhooks/stripe HTTP/1.1\r\nHo").await.unwrap();
+    let begin = tokio::time::Instant::now();
     for stream in [&mut silent, &mut slow] {
         let mut said = Vec::new();
         stream.read_to_end(&mut said).await.unwrap();
         assert!(!said.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&said));
     }
+    assert!(begin.elapsed() < Duration::from_secs(12), "{:?}", begin.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
