@@ -1,0 +1,154 @@
+//! `POST /webhooks/stripe`: read, believe, keep, and only then say 200. What is authentic is kept even when it cannot
+//! be read; what is not authentic leaves no trace but a log line. Bodies are never logged.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderMap, StatusCode, header};
+use chrono::{DateTime, Utc};
+use http_body_util::BodyExt;
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::error::ErrorAnswer;
+use super::{Settings, State};
+use crate::domain::event;
+use crate::ports::{Kept, NewEvent, SignatureError, StoreError};
+
+/// A body over the limit is read on up to here and thrown away, since a sender that is cut off in the middle of
+/// sending does not read the answer that says why.
+const MOST_THROWN_AWAY_BYTES: u64 = 4 * 1024 * 1024;
+const RETRY_AFTER_S: u32 = 30;
+
+pub(super) async fn receive(
+    Extract(state): Extract<State>,
+    request: Request,
+) -> Result<Json<serde_json::Value>, ErrorAnswer> {
+    let (head, body) = request.into_parts();
+    let body = read(body, &head.headers, &state.settings).await?;
+    let now = state.clock.now();
+    let signature = signature_header(&head.headers);
+    if let Err(error) = state.signatures.check(signature.as_deref(), &body, now) {
+        tracing::warn!(%error, "a webhook is not believed");
+        return Err(not_believed(&error));
+    }
+    keep(&state, new_event(body, now)).await?;
+    Ok(Json(json!({ "received": true })))
+}
+
+async fn read(mut body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Vec<u8>, ErrorAnswer> {
+    let limit = settings.body_limit_bytes;
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > MOST_THROWN_AWAY_BYTES.max(limit as u64)) {
+        return Err(too_large(limit));
+    }
+    let mut kept = Vec::new();
+    let mut seen = 0_u64;
+    let reading = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
+            seen += data.len() as u64;
+            if seen <= limit as u64 {
+                kept.extend_from_slice(&data);
+            } else if seen > MOST_THROWN_AWAY_BYTES {
+                break;
+            }
+        }
+        if seen > limit as u64 { Err(too_large(limit)) } else { Ok(kept) }
+    };
+    timeout(settings.read_timeout, reading).await.unwrap_or_else(|_| Err(too_slow(settings)))
+}
+
+/// Several headers of a name stand for one list, and a value that is no text cannot fit.
+fn signature_header(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all("stripe-signature").iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+fn new_event(body: Vec<u8>, now: DateTime<Utc>) -> NewEvent {
+    match event::head(&body) {
+        Ok(head) => NewEvent {
+            event_id: head.id.into_string(),
+            kind: head.kind,
+            created_at: head.created_at,
+            livemode: head.livemode,
+            account: head.account.map(|account| account.into_string()),
+            body,
+            received_at: now,
+            unreadable: None,
+        },
+        Err(error) => NewEvent {
+            event_id: format!("unreadable:{}", sha256_hex(&body)),
+            kind: String::new(),
+            created_at: now,
+            livemode: false,
+            account: None,
+            body,
+            received_at: now,
+            unreadable: Some(error.to_string()),
+        },
+    }
+}
+
+fn sha256_hex(body: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// In a task of its own: a sender that hangs up, or our timeout, must not break off a write in the middle.
+async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
+    let (id, kind, unreadable) = (event.event_id.clone(), event.kind.clone(), event.unreadable.is_some());
+    let inbox = state.inbox.clone();
+    let keeping = tokio::spawn(async move { inbox.keep(event).await });
+    let kept = match timeout(state.settings.keep_timeout, keeping).await {
+        Ok(Ok(kept)) => kept,
+        Ok(Err(_)) => Err(StoreError::Away("the inbox stopped in the middle of it".into())),
+        Err(_) => Err(StoreError::Away(format!("no commit within {:?}", state.settings.keep_timeout))),
+    };
+    match kept {
+        Ok(kept) => {
+            let again = kept == Kept::Again;
+            if unreadable {
+                tracing::warn!(event.id = id, again, "kept an authentic webhook that is not an event");
+            } else {
+                tracing::info!(event.id = id, event.kind = kind, again, "kept an event");
+            }
+            Ok(())
+        }
+        Err(error) => {
+            tracing::error!(event.id = id, event.kind = kind, %error, "an event is not kept; Stripe will send it again");
+            Err(not_kept())
+        }
+    }
+}
+
+fn not_believed(error: &SignatureError) -> ErrorAnswer {
+    let code = match error {
+        SignatureError::Missing => "signature_missing",
+        SignatureError::Malformed(_) => "signature_malformed",
+        SignatureError::NoMatch => "signature_mismatch",
+        SignatureError::TooOld { .. } => "timestamp_too_old",
+        SignatureError::InFuture { .. } => "timestamp_in_future",
+    };
+    ErrorAnswer::new(StatusCode::BAD_REQUEST, code, error.to_string())
+}
+
+fn not_kept() -> ErrorAnswer {
+    let message = "the event could not be stored and is not acknowledged; send it again";
+    ErrorAnswer::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message).retry_after_s(RETRY_AFTER_S)
+}
+
+fn too_large(limit: usize) -> ErrorAnswer {
+    let message = format!("the body is longer than the limit of {limit} bytes");
+    ErrorAnswer::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+}
+
+fn broken_off() -> ErrorAnswer {
+    ErrorAnswer::new(StatusCode::BAD_REQUEST, "body_incomplete", "the body ended before it was complete")
+}
+
+fn too_slow(settings: &Settings) -> ErrorAnswer {
+    let message = format!("the body did not arrive within {} ms", settings.read_timeout.as_millis());
+    ErrorAnswer::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
+}

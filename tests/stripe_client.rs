@@ -1,0 +1,438 @@
+//! The Stripe client against a server that misbehaves: what is sent, and what each kind of trouble is called.
+
+mod scripted_server;
+
+use std::time::Duration;
+
+use payoutd::domain::facts::TransferFact;
+use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId};
+use payoutd::domain::money::{Currency, MinorUnits};
+use payoutd::domain::operation::TransferOrder;
+use payoutd::domain::triage::{Failure, Refusal};
+use payoutd::ports::{Called, StripeGateway};
+use payoutd::stripe::{API_VERSION, Client, Settings};
+use scripted_server::{Act, KEY, ScriptedServer, StandingClock, client, settings};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use url::Url;
+
+const OPERATION: &str = "payoutd:transfer:pi_1:0";
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey::new(OPERATION)
+}
+
+fn order() -> TransferOrder {
+    TransferOrder {
+        amount: MinorUnits::new(9_000).unwrap(),
+        currency: Currency::parse("usd").unwrap(),
+        destination: AccountId::new("acct_1"),
+        source_transaction: ChargeId::new("ch_1"),
+        transfer_group: "booking_7".into(),
+        payment_id: PaymentId(42),
+    }
+}
+
+fn transfer(id: &str, operation: Option<&str>) -> Value {
+    let metadata = operation.map_or(json!({}), |key| json!({ "payoutd_operation": key }));
+    json!({
+        "id": id, "object": "transfer", "amount": 9_000, "amount_reversed": 0, "created": 1_799_999_000,
+        "currency": "usd", "destination": "acct_1", "source_transaction": "ch_1", "transfer_group": "booking_7",
+        "metadata": metadata,
+    })
+}
+
+fn changed(mut object: Value, field: &str, value: Value) -> Value {
+    object[field] = value;
+    object
+}
+
+fn dispute(id: &str, charge: &str) -> Value {
+    json!({ "id": id, "object": "dispute", "charge": charge, "amount": 10_000, "currency": "usd",
+            "status": "needs_response", "reason": "fraudulent" })
+}
+
+fn charge(id: &str) -> Value {
+    json!({
+        "id": id, "object": "charge", "livemode": false, "amount": 10_000, "amount_captured": 10_000,
+        "amount_refunded": 0, "created": 1_799_000_000, "currency": "usd", "captured": true, "paid": true,
+        "status": "succeeded", "disputed": false, "payment_intent": "pi_1",
+        "balance_transaction": { "id": "txn_1", "object": "balance_transaction", "currency": "eur" },
+    })
+}
+
+fn page(data: &[Value], has_more: bool) -> Act {
+    Act::json(200, json!({ "object": "list", "data": data, "has_more": has_more }))
+}
+
+async fn scripted(script: impl IntoIterator<Item = Act>) -> (ScriptedServer, Client) {
+    let server = ScriptedServer::start(script).await;
+    let client = client(settings(&server.base));
+    (server, client)
+}
+
+async fn impatient(server: &ScriptedServer) -> Client {
+    client(Settings { call_timeout: Duration::from_millis(300), ..settings(&server.base) })
+}
+
+async fn create(client: &Client) -> Called<TransferFact> {
+    client.create_transfer(&key(), &order()).await
+}
+
+/// One POST against one act.
+async fn create_against(act: Act) -> (Called<TransferFact>, ScriptedServer) {
+    let (server, client) = scripted([act]).await;
+    (create(&client).await, server)
+}
+
+#[track_caller]
+fn failure<T: std::fmt::Debug>(called: &Called<T>) -> &Failure {
+    called.result.as_ref().expect_err("the call should have failed")
+}
+
+#[track_caller]
+fn assert_no_answer<T: std::fmt::Debug>(called: &Called<T>) {
+    assert!(matches!(failure(called), Failure::NoAnswer(_)), "{called:?}");
+    assert_eq!(called.status, None);
+}
+
+#[track_caller]
+fn assert_unreadable<T: std::fmt::Debug>(called: &Called<T>, status: u16) {
+    assert!(matches!(failure(called), Failure::Unreadable { status: s, .. } if *s == status), "{called:?}");
+    assert_eq!(called.status, Some(status));
+}
+
+#[track_caller]
+fn assert_not_sent<T: std::fmt::Debug>(called: &Called<T>) {
+    assert!(matches!(failure(called), Failure::NotSent(_)), "{called:?}");
+    assert_eq!((called.status, &called.request_id), (None, &None));
+}
+
+#[tokio::test]
+async fn a_transfer_is_sent_once_with_its_key_and_told_back() {
+    let act = Act::json(200, transfer("tr_1", Some(OPERATION))).with("Stripe-Should-Retry", "false");
+    let (called, server) = create_against(act).await;
+
+    let fact = called.result.unwrap();
+    assert_eq!((fact.id.as_str(), fact.operation_key.as_deref()), ("tr_1", Some(OPERATION)));
+    assert_eq!((called.status, called.request_id.as_deref()), (Some(200), Some("req_test")));
+    assert!(called.took > Duration::ZERO);
+
+    let [post] = &server.seen()[..] else { panic!("not one request") };
+    assert_eq!((&*post.method, &*post.target), ("POST", "/v1/transfers"));
+    for (header, value) in [
+        ("Idempotency-Key", OPERATION),
+        ("Authorization", &*format!("Bearer {KEY}")),
+        ("Stripe-Version", API_VERSION),
+        ("User-Agent", concat!("payoutd/", env!("CARGO_PKG_VERSION"))),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    ] {
+        assert_eq!(post.header(header), [value], "{header}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_carries_no_key_and_its_object_is_stamped_with_stripes_time() {
+    let dated = Act::json(200, charge("ch_1")).with("Date", "Fri, 15 Jan 2027 07:00:05 GMT");
+    let (server, client) = scripted([dated, Act::json(200, charge("ch_1"))]).await;
+
+    let by_stripes_clock = client.charge(&ChargeId::new("ch_1")).await.result.unwrap();
+    let by_ours = client.charge(&ChargeId::new("ch_1")).await.result.unwrap();
+
+    assert_eq!(by_stripes_clock.stamp.told_at.to_rfc3339(), "2027-01-15T07:00:05+00:00");
+    assert_eq!(by_ours.stamp.told_at.timestamp(), StandingClock::NOW);
+    assert_eq!(by_ours.says.settlement_currency, Some(Currency::parse("eur").unwrap()));
+    let get = &server.seen()[0];
+    assert_eq!(get.method, "GET");
+    let (path, query) = get.target.split_once('?').unwrap();
+    assert_eq!(path, "/v1/charges/ch_1");
+    let query: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    assert_eq!(query, [("expand[0]".to_owned(), "balance_transaction".to_owned())]);
+    assert_eq!((get.header("Idempotency-Key"), &*get.body), (vec![], ""));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    assert_not_sent(&create(&client(settings(&base))).await);
+}
+
+#[tokio::test]
+async fn what_breaks_before_tls_stands_is_not_sent() {
+    for act in ["hangs", "talks plain HTTP", "closes"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = Url::parse(&format!("https://localhost:{}", listener.local_addr().unwrap().port())).unwrap();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            if act == "talks plain HTTP" {
+                stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            }
+            if act != "closes" {
+                std::future::pending::<()>().await;
+            }
+        });
+        let call_timeout = Duration::from_millis(300);
+        assert_not_sent(&create(&client(Settings { call_timeout, ..settings(&base) })).await);
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_the_request_leaves_no_answer() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"id\":\"tr_1\"".to_owned();
+    for act in [Act::Close, Act::Reset, Act::Raw("HTTP/1.1 2".into()), Act::Raw(half), Act::Raw("SSH-2.0\r\n".into())] {
+        let (called, server) = create_against(act.clone()).await;
+        assert_no_answer(&called);
+        assert_eq!(server.seen().len(), 1, "{act:?}: sent again behind our back");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_leaves_no_answer_when_the_call_timeout_is_over() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{".to_owned();
+    for act in [Act::Hang, Act::RawThenHang(half)] {
+        let server = ScriptedServer::start([act]).await;
+        let client = impatient(&server).await;
+        let begin = Instant::now();
+        let called = create(&client).await;
+        assert_no_answer(&called);
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        assert!(called.took >= Duration::from_millis(250), "{:?}", called.took);
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_transfer_is_unreadable() {
+    for body in ["", "OK", "<html></html>", "{", "[]", "null", r#"{"id":"tr_1"}"#, r#"{"deleted":true}"#] {
+        assert_unreadable(&create_against(Act::json(200, body)).await.0, 200);
+    }
+    let (called, _) = create_against(Act::json(200, "x".repeat(5 * 1024 * 1024))).await;
+    assert_unreadable(&called, 200);
+}
+
+#[tokio::test]
+async fn an_answer_about_another_transfer_is_unreadable() {
+    let ours = transfer("tr_1", Some(OPERATION));
+    for (field, value) in [
+        ("amount", json!(9_001)),
+        ("amount", json!(-9_000)),
+        ("currency", json!("eur")),
+        ("destination", json!("acct_2")),
+        ("destination", Value::Null),
+        ("source_transaction", json!("ch_2")),
+        ("source_transaction", Value::Null),
+    ] {
+        let (called, _) = create_against(Act::json(200, changed(ours.clone(), field, value.clone()))).await;
+        assert_unreadable(&called, 200);
+        assert_eq!(called.request_id.as_deref(), Some("req_test"), "{field}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn stripes_errors_are_taken_over_with_their_headers() {
+    let body = json!({ "error": { "type": "invalid_request_error", "code": "rate_limit", "message": "Slow down." } });
+    let act = Act::json(429, body).with("Retry-After", "7").with("Stripe-Should-Retry", "true");
+    let (called, _) = create_against(act).await;
+    let expected = Refusal {
+        status: 429,
+        kind: "invalid_request_error".into(),
+        code: "rate_limit".into(),
+        message: "Slow down.".into(),
+        param: None,
+        should_retry: Some(true),
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    assert_eq!(*failure(&called), Failure::Refused(expected));
+    assert_eq!((called.status, called.request_id.as_deref()), (Some(429), Some("req_test")));
+}
+
+#[tokio::test]
+async fn a_500_is_refused_with_and_without_stripes_words() {
+    for (body, kind) in [(r#"{"error":{"type":"api_error","message":"Oh."}}"#, "api_error"), ("<html>Bad</html>", "")] {
+        let (called, _) = create_against(Act::json(500, body)).await;
+        let Failure::Refused(refusal) = failure(&called) else { panic!("{called:?}") };
+        assert_eq!((refusal.status, &*refusal.kind, &*refusal.code), (500, kind, ""));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = ScriptedServer::start([]).await;
+    let act = Act::json(307, "").with("Location", elsewhere.base.as_str());
+    let (called, server) = create_against(act).await;
+    assert_unreadable(&called, 307);
+    assert_eq!((server.seen().len(), elsewhere.connections()), (1, 0));
+}
+
+#[tokio::test]
+async fn calls_share_one_connection() {
+    let (server, client) = scripted((0..20).map(|_| Act::json(200, transfer("tr_1", None)))).await;
+    for _ in 0..20 {
+        create(&client).await.result.unwrap();
+    }
+    assert_eq!((server.seen().len(), server.connections()), (20, 1));
+}
+
+#[tokio::test]
+async fn an_error_keeps_the_connection_too() {
+    let (server, client) = scripted([Act::json(500, "{}"), Act::json(200, transfer("tr_1", None))]).await;
+    create(&client).await.result.unwrap_err();
+    create(&client).await.result.unwrap();
+    assert_eq!(server.connections(), 1);
+}
+
+/// The server closes each connection after its answer, at a moment when the client may be about to use it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one_not_sent() {
+    let rounds = 200;
+    let body = transfer("tr_1", None).to_string();
+    let (server, client) = scripted((0..rounds).map(|_| Act::AnswerThenClose(body.clone()))).await;
+    for round in 0..rounds {
+        let key = IdempotencyKey::new(format!("key:{round}"));
+        let called = client.create_transfer(&key, &order()).await;
+        let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key.as_str()]).count();
+        match &called.result {
+            Ok(_) => assert_eq!(arrived, 1, "round {round}"),
+            Err(Failure::NoAnswer(_)) => assert!(arrived <= 1, "round {round}: {arrived}"),
+            Err(other) => panic!("round {round}: {other:?}, and {arrived} arrived"),
+        }
+    }
+    assert!(server.seen().len() <= rounds);
+}
+
+#[tokio::test]
+async fn calls_keep_the_pace_and_a_busy_answer_halves_it() {
+    let busy = Act::json(429, json!({ "error": { "type": "invalid_request_error", "code": "rate_limit" } }));
+    let ok = || Act::json(200, transfer("tr_1", None));
+    let server = ScriptedServer::start([ok(), ok(), ok(), busy, ok(), ok(), ok()]).await;
+    let client = client(Settings { requests_per_second: 50, ..settings(&server.base) });
+
+    let begin = Instant::now();
+    for _ in 0..3 {
+        create(&client).await.result.unwrap();
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(40), "{:?}", begin.elapsed());
+
+    create(&client).await.result.unwrap_err();
+    create(&client).await.result.unwrap();
+    let begin = Instant::now();
+    for _ in 0..2 {
+        create(&client).await.result.unwrap();
+    }
+    // Twice 40 ms, less what of the first was over when the clock was read.
+    assert!(begin.elapsed() >= Duration::from_millis(60), "{:?}", begin.elapsed());
+}
+
+#[tokio::test]
+async fn a_call_that_gets_no_turn_is_not_sent() {
+    let server = ScriptedServer::start([Act::Hang, Act::Hang]).await;
+    let call_timeout = Duration::from_millis(300);
+    let client = client(Settings { concurrency: 2, call_timeout, ..settings(&server.base) });
+    let (one, two, three) = tokio::join!(create(&client), create(&client), create(&client));
+    assert_no_answer(&one);
+    assert_no_answer(&two);
+    assert_not_sent(&three);
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_stand_in_a_header_is_not_sent() {
+    let (server, client) = scripted([]).await;
+    let called = client.create_transfer(&IdempotencyKey::new("two\r\nlines"), &order()).await;
+    assert_not_sent(&called);
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_transfer_is_found_by_its_key_on_whatever_page_it_is() {
+    let pages = [
+        page(&[transfer("tr_3", Some("payoutd:transfer:pi_1:1")), transfer("tr_2", None)], true),
+        page(&[transfer("tr_1", Some(OPERATION))], false),
+    ];
+    let (server, client) = scripted(pages).await;
+    let found = client.find_transfer(&key(), &order()).await.result.unwrap().unwrap();
+    assert_eq!(found.id.as_str(), "tr_1");
+    let targets: Vec<_> = server.seen().into_iter().map(|seen| seen.target).collect();
+    let expected = ["limit=100&transfer_group=booking_7", "limit=100&starting_after=tr_2&transfer_group=booking_7"];
+    assert_eq!(targets, expected.map(|query| format!("/v1/transfers?{query}")));
+}
+
+#[tokio::test]
+async fn a_transfer_is_absent_only_when_every_page_was_read() {
+    let (_server, client) = scripted([page(&[transfer("tr_2", None)], true), page(&[], false)]).await;
+    assert_eq!(client.find_transfer(&key(), &order()).await.result, Ok(None));
+
+    let first = || page(&[transfer("tr_2", None)], true);
+    for second in [
+        Act::json(500, "{}"),
+        Act::Close,
+        Act::json(200, json!({ "data": [] })),
+        page(&[json!({ "id": "tr_1" })], false),
+        page(&[], true),
+        first(),
+    ] {
+        let (_server, client) = scripted([first(), second.clone()]).await;
+        let called = client.find_transfer(&key(), &order()).await;
+        assert!(called.result.is_err(), "{second:?}: {called:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_under_our_key_that_is_not_as_ordered_is_unreadable() {
+    let other = changed(transfer("tr_1", Some(OPERATION)), "amount", json!(1));
+    let (_server, client) = scripted([page(&[other], false)]).await;
+    assert_unreadable(&client.find_transfer(&key(), &order()).await, 200);
+}
+
+#[tokio::test]
+async fn of_two_transfers_under_our_key_the_first_is_adopted() {
+    let later = changed(transfer("tr_0", Some(OPERATION)), "created", json!(1_799_999_500));
+    let (_server, client) = scripted([page(&[later, transfer("tr_1", Some(OPERATION))], false)]).await;
+    let found = client.find_transfer(&key(), &order()).await.result.unwrap().unwrap();
+    assert_eq!(found.id.as_str(), "tr_1");
+}
+
+#[tokio::test]
+async fn all_disputes_of_a_charge_are_read() {
+    let pages = [page(&[dispute("du_2", "ch_1")], true), page(&[dispute("du_1", "ch_1")], false)];
+    let (server, client) = scripted(pages).await;
+    let disputes = client.disputes_of(&ChargeId::new("ch_1")).await.result.unwrap();
+    let ids: Vec<_> = disputes.iter().map(|found| found.dispute.id.as_str()).collect();
+    assert_eq!(ids, ["du_2", "du_1"]);
+    assert_eq!(server.seen()[1].target, "/v1/disputes?charge=ch_1&limit=100&starting_after=du_2");
+}
+
+#[tokio::test]
+async fn an_answer_about_something_else_is_unreadable() {
+    let (_server, client) = scripted([
+        Act::json(200, charge("ch_2")),
+        page(&[dispute("du_1", "ch_2")], false),
+        Act::json(200, json!({ "id": "acct_2", "object": "account" })),
+    ])
+    .await;
+    assert_unreadable(&client.charge(&ChargeId::new("ch_1")).await, 200);
+    assert_unreadable(&client.disputes_of(&ChargeId::new("ch_1")).await, 200);
+    assert_unreadable(&client.account(&AccountId::new("acct_1")).await, 200);
+}
+
+#[tokio::test]
+async fn an_account_is_read() {
+    let account = json!({
+        "id": "acct_1", "object": "account", "capabilities": { "transfers": "active" },
+        "details_submitted": true, "payouts_enabled": true, "requirements": { "disabled_reason": null },
+    });
+    let (server, client) = scripted([Act::json(200, account)]).await;
+    let fact = client.account(&AccountId::new("acct_1")).await.result.unwrap();
+    assert!(fact.details.unwrap().details_submitted);
+    assert_eq!(server.seen()[0].target, "/v1/accounts/acct_1");
+}
+
+#[tokio::test]
+async fn no_debug_output_shows_the_key() {
+    let server = ScriptedServer::start([]).await;
+    assert!(!format!("{:?}", client(settings(&server.base))).contains(KEY));
+}
