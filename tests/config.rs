@@ -60,7 +60,6 @@ fn the_environment_wins_and_every_value_knows_where_it_came_from() {
             ("PAYOUTD_RELEASE_SCHEDULE", ""),
             ("PAYOUTD_MINIMUMS_EUR", "60"),
             ("PAYOUTD_METADATA_MENTOR_ID", "coach, trainer,"),
-            ("PAYOUTD_RELEASE_PREFLIGHT", "false"),
             ("PAYOUTD_WINDOW_DISPUTE_WINDOW", "3s"),
             ("PAYOUTD_DATABASE_MIGRATE", "manual"),
             ("STRIPE_WEBHOOK_SECRET", "whsec_old,whsec_new"),
@@ -71,7 +70,6 @@ fn the_environment_wins_and_every_value_knows_where_it_came_from() {
     assert_eq!(config.metadata.mentor_id, ["coach", "trainer"]);
     assert_eq!(config.window.dispute_window, Duration::from_secs(3));
     assert_eq!(config.database.migrate, Migrate::Manual);
-    assert!(!config.release.preflight);
     assert_eq!(config.minimums, BTreeMap::from([("eur".into(), 60), ("usd".into(), 50)]));
     let secrets: Vec<&str> = config.stripe.webhook_secrets.iter().map(ExposeSecret::expose_secret).collect();
     assert_eq!(secrets, ["whsec_old", "whsec_new"]);

@@ -68,8 +68,6 @@ pub struct Release {
     pub schedule: String,
     /// Payments claimed in one transaction.
     pub batch_size: u32,
-    /// Whether the charge is read from Stripe right before its transfer.
-    pub preflight: bool,
     /// Until a payment whose preflight could not be read is looked at again.
     pub preflight_retry: Duration,
     /// Until a transfer that the balance did not cover is tried again.
@@ -81,7 +79,6 @@ impl Release {
         Release {
             schedule: r.take("release.schedule", "0 * * * * *".to_owned()),
             batch_size: r.number("release.batch_size", 100, 1..=1_000),
-            preflight: r.take("release.preflight", true),
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
         }
@@ -116,10 +113,6 @@ fn cron(schedule: &str) -> Result<(), String> {
 pub struct Metadata {
     /// The platform's id of the mentor.
     pub mentor_id: Vec<String>,
-    /// The mentor's name, for emails.
-    pub mentor_name: Vec<String>,
-    /// The mentor's address, for emails.
-    pub mentor_email: Vec<String>,
     /// The platform's id of the session.
     pub booking_id: Vec<String>,
     /// A fee that wins over the percentage, in minor units.
@@ -139,8 +132,6 @@ impl Metadata {
                 "mentor_id",
                 &["mentorUserId", "mentorId", "mentor_id", "expertId", "expert_id", "builderId", "builder_id"],
             ),
-            mentor_name: take("mentor_name", &["mentorName", "mentor_name", "expertName", "builderName"]),
-            mentor_email: take("mentor_email", &["mentorEmail", "mentor_email", "expertEmail", "builderEmail"]),
             booking_id: take("booking_id", &["bookingId", "booking_id", "sessionId", "session_id"]),
             platform_fee: take("platform_fee", &["platformFee", "platform_fee"]),
             mentor_amount: take("mentor_amount", &["mentorAmount", "mentor_amount"]),
@@ -150,8 +141,6 @@ impl Metadata {
     pub(super) fn check(&self, c: &mut Checker<'_>) {
         for (key, names) in [
             ("metadata.mentor_id", &self.mentor_id),
-            ("metadata.mentor_name", &self.mentor_name),
-            ("metadata.mentor_email", &self.mentor_email),
             ("metadata.booking_id", &self.booking_id),
             ("metadata.platform_fee", &self.platform_fee),
             ("metadata.mentor_amount", &self.mentor_amount),

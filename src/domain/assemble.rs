@@ -83,7 +83,7 @@ pub fn assemble(sources: &[Source], refunds: &[RefundStanding], fee_bps: u16, po
         intent_id: first(&sources, |s| s.intent_id.clone()),
         session_id: first(&sources, |s| s.session_id.clone()),
         charge_id: first(&sources, |s| s.charge_id.clone()),
-        mentor_id: named(&metadata, &policy.names.mentor_id).map(MentorId::new),
+        mentor_id: mentor_in(&metadata, &policy.names),
         booking_id: named(&metadata, &policy.names.booking_id).map(str::to_owned),
         customer_name: first(&by_closeness(&sources), |s| s.customer_name.clone()),
         customer_email: first(&by_closeness(&sources), |s| s.customer_email.clone()),
@@ -99,6 +99,11 @@ pub fn assemble(sources: &[Source], refunds: &[RefundStanding], fee_bps: u16, po
         transfer_group: first(&sources, |s| s.transfer_group.clone()),
         metadata,
     })
+}
+
+/// Whom metadata names as the one to be paid.
+pub fn mentor_in(metadata: &BTreeMap<String, String>, names: &MetadataNames) -> Option<MentorId> {
+    named(metadata, &names.mentor_id).map(MentorId::new)
 }
 
 fn first<T>(sources: &[&Source], get: impl Fn(&Says) -> Option<T>) -> Option<T> {

@@ -35,8 +35,6 @@ pub(super) enum Db {
     },
 }
 
-/// How many connections a daemon uses at most.
-const POOL_SIZE: usize = 8;
 /// How long to wait for a connection before the database counts as away.
 pub(super) const GET_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,13 +45,13 @@ const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WA
 
 impl Db {
     /// Prepares a pool. Does not connect yet; an SQLite file is made with mode 0600 if it is missing.
-    pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+    pub(super) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
         match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {
                 let mut config = ManagerConfig::default();
                 config.custom_setup = Box::new(|url| connect_postgres(url.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-                let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+                let pool = Pool::builder(manager).max_size(connections).build();
                 Ok(Self::Postgres(pool.map_err(|e| StoreError::Away(e.to_string()))?))
             }
             Some(("sqlite", path)) => {
@@ -63,7 +61,7 @@ impl Db {
                 config.recycling_method = RecyclingMethod::Fast;
                 config.custom_setup = Box::new(|path| connect_sqlite(path.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(path, config);
-                let pool = Pool::builder(manager).max_size(POOL_SIZE).build();
+                let pool = Pool::builder(manager).max_size(connections).build();
                 let pool = pool.map_err(|e| StoreError::Away(e.to_string()))?;
                 Ok(Self::Sqlite { pool, writer: Arc::default(), path: path.into() })
             }

@@ -35,6 +35,9 @@ use db::Db;
 pub use migrate::SchemaState;
 use types::Timestamp;
 
+/// Connections that a daemon uses at most, where nothing else is said.
+const DEFAULT_CONNECTIONS: usize = 10;
+
 /// The configured database, with the policy that its transactions decide by.
 #[derive(Clone)]
 pub struct Database {
@@ -45,7 +48,12 @@ pub struct Database {
 impl Database {
     /// Opens `sqlite://path` or `postgres://…`, without connecting yet.
     pub fn open(url: &str, policy: Arc<Policy>) -> Result<Self> {
-        Ok(Self { db: Db::open(url)?, policy })
+        Self::open_with(url, DEFAULT_CONNECTIONS, policy)
+    }
+
+    /// The same, with so many connections at most.
+    pub fn open_with(url: &str, connections: usize, policy: Arc<Policy>) -> Result<Self> {
+        Ok(Self { db: Db::open(url, connections)?, policy })
     }
 
     /// How the schema stands to this payoutd.

@@ -92,7 +92,6 @@ fn a_wrong_type_gets_the_line_the_field_and_the_fix() {
             "[window]\ndispute_window = \"3 days\"",
             "payoutd.toml:2: window.dispute_window: \"3 days\" has the unknown unit \" days\": use ms, s, m, h or d",
         ),
-        ("[release]\npreflight = \"yes\"", "payoutd.toml:2: release.preflight: expected true or false, found text"),
         (
             "[stripe]\nwebhook_secrets = \"whsec_a\"",
             "payoutd.toml:2: stripe.webhook_secrets: expected a list, such as [\"one\", \"two\"], found text",

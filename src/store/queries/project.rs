@@ -6,9 +6,9 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, key_of_charge, stamp};
 use super::{Conn, is_projector};
-use crate::domain::assemble::{Assembled, assemble};
+use crate::domain::assemble::{Assembled, assemble, mentor_in};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
-use crate::domain::ids::{ChargeId, PaymentKey};
+use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
@@ -164,22 +164,32 @@ async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: T
         payments::id,
         payments::platform_fee_bps,
         payments::paid_at,
+        payments::mentor_id,
+        payments::metadata,
     ));
-    let row: Option<(i64, i32, Option<Timestamp>)> = locked!(row).first(conn).await.optional()?;
+    let row: Option<Standing> = locked!(row).first(conn).await.optional()?;
     let sources = sources_of(conn, key).await?;
     let charges: Vec<String> =
         sources.iter().filter_map(|s| s.says.charge_id.clone()).map(ChargeId::into_string).collect();
     let refunds = refunds_of(conn, &charges).await?;
-    let fee_bps = row.map_or(policy.platform_fee_bps, |(_, bps, _)| u16::try_from(bps).unwrap_or(10_000));
-    let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
-    match row {
-        None => insert_payment(conn, &payment, fee_bps, now).await,
-        Some((id, _, paid_at)) => {
-            let new_window = paid_at != payment.paid_at.map(Timestamp::from);
-            update_payment(conn, id, &payment, new_window, now).await
-        }
+    let kept_bps = row.as_ref().map(|(_, bps, ..)| u16::try_from(*bps).unwrap_or(10_000));
+    let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
+    let Some(mut payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
+    let Some((id, _, paid_at, mentor_id, metadata)) = row else {
+        return insert_payment(conn, &payment, fee_bps, now).await;
+    };
+    let named_before = mentor_in(&json(format!("payment {id}'s metadata"), &metadata)?, &policy.names);
+    let mentor_id = mentor_id.map(MentorId::new);
+    if mentor_id != named_before {
+        // A person has said whose it is; metadata does not take that back.
+        payment.mentor_id = mentor_id;
     }
+    let new_window = paid_at != payment.paid_at.map(Timestamp::from);
+    update_payment(conn, id, &payment, new_window, now).await
 }
+
+/// What of a payment's row decides how it is put together again.
+type Standing = (i64, i32, Option<Timestamp>, Option<String>, serde_json::Value);
 
 async fn sources_of(conn: &mut Conn, key: &PaymentKey) -> Result<Vec<Source>, TxError> {
     let rows: Vec<(String, String, StampColumns, serde_json::Value)> = sources::table
