@@ -9,6 +9,8 @@
 //! The rooms in braces do not import each other. `config` and `telemetry` are read by main, cli and app only.
 //! `sandbox` imports no other room: it plays Stripe, and must not share our mistakes.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;

@@ -1,2 +1,7 @@
-//! payoutd.
-fn main() {}
+//! Arguments in, exit code out.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payoutd::cli::main()
+}

@@ -1,0 +1,212 @@
+//! From settings to rooms: what each room needs of the configuration, and nothing more.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::SystemClock;
+use crate::config::{Config, ConfigError, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts};
+use crate::domain::breaker::BreakerPolicy;
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
+use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
+use crate::mail::{MailRoom, MailSetupError};
+use crate::ports::{Clock, StoreError};
+use crate::store::Database;
+use crate::{mail, stripe};
+
+/// Why payoutd, or a part of it, could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The settings lack something, or are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The client for Stripe.
+    #[error(transparent)]
+    Stripe(#[from] stripe::SetupError),
+    /// Mail.
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
+    /// The schedule.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The listener.
+    #[error("cannot listen on {address}: {why}; free the port, or set webhook.listen to another")]
+    Listen {
+        /// What was configured.
+        address: std::net::SocketAddr,
+        /// The system's words.
+        why: std::io::Error,
+    },
+    /// A file that the settings name.
+    #[error("{key}: cannot read {}: {why}", path.display())]
+    File {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        why: std::io::Error,
+    },
+}
+
+/// The rules' numbers. Without a Stripe key the mode is test mode.
+pub fn policy(config: &Config) -> Policy {
+    let mode = config.stripe.secret_key.as_ref().and_then(KeyMode::of);
+    let minimum = |(code, amount): (&String, &i64)| Some((Currency::parse(code).ok()?, MinorUnits::new(*amount)?));
+    Policy {
+        livemode: mode.is_some_and(KeyMode::livemode),
+        platform_fee_bps: config.fees.platform_fee_bps,
+        dispute_window: config.window.dispute_window,
+        minimums: config.minimums.iter().filter_map(minimum).collect::<BTreeMap<_, _>>(),
+        names: MetadataNames {
+            mentor_id: config.metadata.mentor_id.clone(),
+            booking_id: config.metadata.booking_id.clone(),
+            platform_fee: config.metadata.platform_fee.clone(),
+            mentor_amount: config.metadata.mentor_amount.clone(),
+        },
+        admin_email: config.mail.admin_email.clone().unwrap_or_default(),
+        retry: retry_policy(config),
+    }
+}
+
+fn retry_policy(config: &Config) -> RetryPolicy {
+    RetryPolicy {
+        max_attempts: config.retry.max_attempts,
+        base: config.retry.base,
+        max: config.retry.max,
+        busy: config.retry.busy,
+        funds: config.release.funds_retry,
+        preflight: config.release.preflight_retry,
+        rescue: config.rescue.retry,
+        key_max_age: config.rescue.key_max_age,
+        absence_grace: config.rescue.absence_grace,
+        unknown_alert_after: config.rescue.unknown_alert_after,
+        lease: config.rescue.lease,
+    }
+}
+
+/// The configured database, not yet connected.
+pub fn open_database(config: &Config) -> Result<Database, AppError> {
+    let url = config.database.url.expose();
+    let connections = usize::try_from(config.database.pool_size).unwrap_or(usize::MAX);
+    Ok(Database::open_with(&url, connections, Arc::new(policy(config)))?)
+}
+
+/// The configured database, brought up to date where the settings say so, else refused unless it is.
+pub async fn ready_database(config: &Config) -> Result<Database, AppError> {
+    let database = open_database(config)?;
+    let state = database.schema_state().await?;
+    state.refuse_newer()?;
+    if config.database.migrate == Migrate::Manual {
+        state.require_current()?;
+    } else if !state.pending.is_empty() {
+        let run = database.migrate().await?;
+        tracing::info!(migrations = run.join(", "), "the database was brought up to date");
+    }
+    Ok(database)
+}
+
+/// The loops with everything they work with, but without a listener.
+pub struct Worker {
+    /// The loops.
+    pub jobs: Arc<Jobs>,
+    /// The database.
+    pub database: Database,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Their tasks.
+    pub tasks: TaskTracker,
+    /// Stops them.
+    pub stop: CancellationToken,
+}
+
+impl Worker {
+    /// Puts it together; nothing runs yet.
+    pub async fn new(config: &Config) -> Result<Self, AppError> {
+        let (stripe, mail) = (config.require_stripe()?, config.require_mail()?);
+        let settings = job_settings(config, &stripe, &mail);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let client = stripe::Client::new(stripe_settings(stripe), clock.clone())?;
+        let mailer = MailRoom::new(mail_settings(mail)?)?;
+        let database = ready_database(config).await?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let parts = Parts {
+            store: Arc::new(database.clone()),
+            stripe: Arc::new(client),
+            mailer: Arc::new(mailer),
+            clock: clock.clone(),
+            policy: Arc::new(policy(config)),
+            settings,
+            stop: stop.clone(),
+        };
+        Ok(Self { jobs: Jobs::new(parts, &tasks), database, clock, tasks, stop })
+    }
+}
+
+fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Settings {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Settings {
+        owner: format!("{}:{}", host.trim(), std::process::id()),
+        schedule: config.release.schedule.clone(),
+        batch_size: usize::try_from(config.release.batch_size).unwrap_or(100),
+        concurrency: usize::try_from(stripe.concurrency).unwrap_or(16),
+        rescue_interval: config.rescue.interval,
+        breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
+        mail_attempts: mail.max_attempts,
+        mail_merge_window: mail.merge_window,
+    }
+}
+
+fn stripe_settings(parts: StripeParts) -> stripe::Settings {
+    stripe::Settings {
+        api_base: parts.api_base,
+        secret_key: parts.secret_key,
+        requests_per_second: parts.requests_per_second,
+        concurrency: usize::try_from(parts.concurrency).unwrap_or(16),
+        call_timeout: parts.call_timeout,
+    }
+}
+
+fn mail_settings(parts: MailParts) -> Result<mail::Settings, AppError> {
+    let transport = match parts.transport {
+        MailTransport::File { dir } => mail::Transport::Files { dir },
+        MailTransport::Sendmail { path } => mail::Transport::Sendmail { path },
+        MailTransport::Smtp { server, ca_file } => {
+            let read = |path: PathBuf| {
+                std::fs::read(&path).map_err(|why| AppError::File { key: "mail.smtp_ca_file", path, why })
+            };
+            mail::Transport::Smtp(smtp_server(server, ca_file.map(read).transpose()?))
+        }
+    };
+    Ok(mail::Settings {
+        transport,
+        from: parts.from,
+        platform_name: parts.platform_name,
+        contact: parts.contact,
+        timeout: parts.timeout,
+    })
+}
+
+fn smtp_server(url: SmtpUrl, trusted_pem: Option<Vec<u8>>) -> mail::SmtpServer {
+    mail::SmtpServer {
+        host: url.host,
+        port: url.port,
+        security: match url.tls {
+            SmtpTls::Implicit => mail::Security::Tls,
+            SmtpTls::StartTls => mail::Security::StartTls,
+            SmtpTls::Plain => mail::Security::Plain,
+        },
+        login: url
+            .credentials
+            .map(|(user, password)| mail::Login { user, password: password.expose_secret().to_owned().into() }),
+        trusted_pem,
+    }
+}

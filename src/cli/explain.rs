@@ -1,0 +1,134 @@
+//! `payoutd explain`: the answer to "why was I not paid?".
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::show;
+use crate::app;
+use crate::config::Config;
+use crate::domain::policy::Policy;
+use crate::domain::release::{Decision, decide};
+use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Its number, booking, payment intent, charge, checkout session or transfer
+    payment: String,
+    #[command(flatten)]
+    output: super::Output,
+}
+
+pub(super) async fn explain(config: &Config, args: ExplainArgs) -> Result<()> {
+    let database = app::open_database(config)?;
+    database.check().await?;
+    let found = database.find_payment(super::payment_ref(&args.payment)).await?;
+    let view = found.ok_or_else(|| super::no_such_payment(&args.payment))?;
+    let story = database.timeline(view.case.payment.id).await?;
+    let policy = policy_for(config, &view);
+    if args.output.json {
+        return print_json(&view, &policy, &story);
+    }
+    print(&view, &policy, &story);
+    Ok(())
+}
+
+/// Without a Stripe key nobody knows the mode; then the payment's own is taken.
+fn policy_for(config: &Config, view: &PaymentView) -> Policy {
+    let mut policy = app::policy(config);
+    if config.stripe.secret_key.is_none() {
+        policy.livemode = view.case.payment.livemode;
+    }
+    policy
+}
+
+fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
+    let (payment, now) = (&view.case.payment, app::SystemClock.now());
+    let amount = |minor| payment.currency.display(minor);
+    let fee = crate::domain::money::MinorUnits::new(view.platform_fee_minor).unwrap_or_default();
+    println!("Payment {}: {}\n", payment.id, payment.status);
+    let line = |name: &str, value: String| println!("  {name:<16}{value}");
+    line(
+        "paid by customer",
+        format!(
+            "{}{}",
+            amount(payment.amount),
+            view.paid_at.map_or(String::new(), |at| format!(" on {}", show::time(at)))
+        ),
+    );
+    line("refunded", amount(payment.refunded));
+    line("platform fee", amount(fee));
+    line("mentor is due", amount(payment.mentor_due()));
+    line("mentor", mentor(view));
+    line("booking", payment.booking_id.clone().unwrap_or_else(|| "-".into()));
+    line("window ends", payment.window_ends.map_or("-".into(), show::time));
+    line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
+    line("mode", if payment.livemode { "live".into() } else { "test".into() });
+    println!("\nDecision: {}", headline(view, policy, now));
+    if let Decision::Hold(reasons) = decide(&view.case, policy, now) {
+        for reason in reasons {
+            println!("  - {} [{}]", reason.sentence(), reason.code());
+        }
+    }
+    println!("Next look: {}", next_look(view, now));
+    println!("\nWhat happened");
+    let rows = story.iter().map(|entry| vec![show::time(entry.at), entry.kind.clone(), entry.what.clone()]);
+    println!("{}", show::table(&["when", "kind", "what"], &[], rows));
+}
+
+fn mentor(view: &PaymentView) -> String {
+    let named = view.case.payment.mentor_id.as_ref().map_or("-".into(), ToString::to_string);
+    match view.case.mentor.as_ref().and_then(|mentor| mentor.name.clone()) {
+        Some(name) => format!("{name} ({named})"),
+        None => named,
+    }
+}
+
+fn headline(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> String {
+    match decide(&view.case, policy, now) {
+        Decision::Release(_) => "pay; nothing speaks against it".into(),
+        Decision::Wait(_) => format!("wait: {}", show::why(view, policy, now)),
+        Decision::Hold(_) if view.case.payment.transfer_id.is_some() => "done: it is paid".into(),
+        Decision::Hold(reasons) if reasons.len() == 1 => "do not pay, because".into(),
+        Decision::Hold(reasons) => format!("do not pay, for {} reasons", reasons.len()),
+    }
+}
+
+fn next_look(view: &PaymentView, now: chrono::DateTime<chrono::Utc>) -> String {
+    match view.next_check_at {
+        Some(at) if at <= now => "at the next run".into(),
+        Some(at) => show::time(at),
+        None => "when a fact about it changes".into(),
+    }
+}
+
+fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> Result<()> {
+    let (payment, now) = (&view.case.payment, app::SystemClock.now());
+    let (decision, reasons) = match decide(&view.case, policy, now) {
+        Decision::Release(_) => ("release", vec![]),
+        Decision::Wait(pause) => ("wait", vec![json!({"code": pause.why, "until": pause.until})]),
+        Decision::Hold(reasons) => {
+            let reason = |r: &crate::domain::reason::Reason| json!({"code": r.code(), "sentence": r.sentence()});
+            ("hold", reasons.iter().map(reason).collect())
+        }
+    };
+    show::json(&json!({
+        "id": payment.id,
+        "status": payment.status,
+        "mentor": payment.mentor_id,
+        "booking": payment.booking_id,
+        "currency": payment.currency,
+        "amount": payment.amount,
+        "platform_fee": view.platform_fee_minor,
+        "mentor_due": view.mentor_due_minor,
+        "refunded": payment.refunded,
+        "paid_at": view.paid_at,
+        "dispute_period_ends": payment.window_ends,
+        "decision": decision,
+        "reasons": reasons,
+        "next_check_at": view.next_check_at,
+        "transfer_id": payment.transfer_id,
+        "livemode": payment.livemode,
+        "timeline": story,
+    }))
+}

@@ -1,0 +1,166 @@
+//! `payoutd mentor`: who is paid, and where to.
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::show;
+use crate::app;
+use crate::config::Config;
+use crate::domain::hold::Hold;
+use crate::domain::ids::{AccountId, MentorId};
+use crate::domain::mentor::{Account, Capability, Mentor};
+use crate::ports::{Clock, MentorChange, Store};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MentorCommand {
+    /// Add a mentor, or change what is given
+    Add(AddArgs),
+    /// List mentors
+    List(ListArgs),
+    /// Show one mentor
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// The platform's id, as in the payments' metadata
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: String,
+    /// Their connected account, acct_…
+    #[arg(long, value_name = "ACCT")]
+    account: Option<String>,
+    /// Where to write to them
+    #[arg(long)]
+    email: Option<String>,
+    /// What to call them
+    #[arg(long)]
+    name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How many at most
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: i64,
+    #[command(flatten)]
+    output: super::Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The platform's id
+    id: String,
+    #[command(flatten)]
+    output: super::Output,
+}
+
+type Row = (Mentor, Option<Account>, Vec<Hold>);
+
+pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()> {
+    let database = app::open_database(config)?;
+    database.check().await?;
+    match command {
+        MentorCommand::Add(args) => {
+            let (id, change) = change(args)?;
+            let mentor = database.put_mentor(id, change, super::actor(), app::SystemClock.now()).await?;
+            println!("Mentor {} is recorded; their payments are looked at in the next run.", mentor.id);
+            if mentor.account_id.is_none() {
+                println!("Without --account nothing can be paid to them yet.");
+            }
+        }
+        MentorCommand::List(args) => list(&database.mentors(None, args.limit).await?, args.output.json)?,
+        MentorCommand::Show(args) => match database.mentors(Some(MentorId::new(&args.id)), 1).await?.pop() {
+            Some(row) => one(&row, args.output.json)?,
+            None => bail!("there is no mentor `{}`: `payoutd mentor list` shows who there is", args.id),
+        },
+    }
+    Ok(())
+}
+
+fn change(args: AddArgs) -> Result<(MentorId, MentorChange)> {
+    if let Some(account) = args.account.as_deref().filter(|a| !a.starts_with("acct_")) {
+        bail!("--account `{account}` is not a connected account: it begins with acct_");
+    }
+    if let Some(email) = args.email.as_deref().filter(|e| !e.contains('@') || e.contains(char::is_whitespace)) {
+        bail!("--email `{email}` is not an address: write name@example.com");
+    }
+    let account_id = args.account.map(AccountId::new);
+    Ok((MentorId::new(args.id), MentorChange { name: args.name, email: args.email, account_id }))
+}
+
+fn standing(row: &Row) -> String {
+    let (mentor, account, holds) = row;
+    let account = match (&mentor.account_id, account) {
+        (None, _) => "no account",
+        (_, None) => "account not read yet",
+        (_, Some(account)) if account.deauthorized_at.is_some() => "account disconnected",
+        (_, Some(account)) if account.transfers == Capability::Active => "can be paid",
+        (_, Some(account)) if account.transfers == Capability::Pending => "Stripe is checking the account",
+        _ => "account may not receive transfers",
+    };
+    if holds.is_empty() { account.to_owned() } else { format!("on hold; {account}") }
+}
+
+fn list(rows: &[Row], json: bool) -> Result<()> {
+    if json {
+        return show::json(&rows.iter().map(as_json).collect::<Vec<_>>());
+    }
+    if rows.is_empty() {
+        println!("No mentors yet: payoutd mentor add ID --account acct_… --email … --name …");
+        return Ok(());
+    }
+    let dash = || "-".to_owned();
+    let cells = rows.iter().map(|row| {
+        let mentor = &row.0;
+        let account = mentor.account_id.as_ref().map_or_else(dash, ToString::to_string);
+        vec![
+            mentor.id.to_string(),
+            mentor.name.clone().unwrap_or_else(dash),
+            mentor.email.clone().unwrap_or_else(dash),
+            account,
+            standing(row),
+        ]
+    });
+    println!("{}", show::table(&["mentor", "name", "email", "account", "standing"], &[], cells));
+    Ok(())
+}
+
+fn one(row: &Row, json: bool) -> Result<()> {
+    if json {
+        return show::json(&as_json(row));
+    }
+    let (mentor, account, holds) = row;
+    let dash = || "-".to_owned();
+    let line = |name: &str, value: String| println!("  {name:<14}{value}");
+    println!("Mentor {}: {}\n", mentor.id, standing(row));
+    line("name", mentor.name.clone().unwrap_or_else(dash));
+    line("email", mentor.email.clone().unwrap_or_else(dash));
+    line("account", mentor.account_id.as_ref().map_or_else(dash, ToString::to_string));
+    if let Some(account) = account {
+        line("transfers", account.transfers.to_string());
+        line("onboarding", if account.details_submitted { "finished".into() } else { "not finished".into() });
+        line("payouts", if account.payouts_enabled { "enabled".into() } else { "not enabled".into() });
+        line("restriction", account.disabled_reason.clone().unwrap_or_else(dash));
+    }
+    for hold in holds {
+        line("hold", format!("since {} by {}: {}", show::time(hold.placed_at), hold.actor, hold.reason));
+    }
+    Ok(())
+}
+
+fn as_json(row: &Row) -> serde_json::Value {
+    let (mentor, account, holds) = row;
+    json!({
+        "id": mentor.id,
+        "name": mentor.name,
+        "email": mentor.email,
+        "account": mentor.account_id,
+        "standing": standing(row),
+        "transfers": account.as_ref().map(|a| a.transfers),
+        "details_submitted": account.as_ref().map(|a| a.details_submitted),
+        "payouts_enabled": account.as_ref().map(|a| a.payouts_enabled),
+        "disabled_reason": account.as_ref().and_then(|a| a.disabled_reason.clone()),
+        "holds": holds.iter().map(|h| json!({"actor": h.actor, "reason": h.reason, "placed_at": h.placed_at})).collect::<Vec<_>>(),
+    })
+}

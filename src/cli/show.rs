@@ -1,0 +1,65 @@
+//! How things are printed: aligned tables for people, JSON for programs.
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::domain::payment::PaymentStatus;
+use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
+use crate::domain::release::{Decision, decide};
+use crate::ports::PaymentView;
+
+/// An aligned table; the columns at `right` hold numbers.
+pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|title| title.to_uppercase()));
+    table.add_rows(rows);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Prints JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Why a payment stands where it stands, in a few words.
+pub(super) fn why(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> String {
+    let payment = &view.case.payment;
+    let attempts = view.operation.as_ref().map_or(0, |(_, attempts)| *attempts);
+    match (payment.status, decide(&view.case, policy, now)) {
+        (PaymentStatus::Transferred, _) if attempts > 0 => format!("paid at attempt {}", attempts + 1),
+        (PaymentStatus::Transferred, _) => "paid".to_owned(),
+        (PaymentStatus::Failed, _) => view.last_error.clone().unwrap_or_else(|| Reason::FailedForGood.sentence()),
+        (PaymentStatus::Releasing, _) => match &view.operation {
+            Some((state, _)) if state == "unknown" => "its outcome is not known yet; payoutd is finding out".to_owned(),
+            Some((state, _)) if state == "planned" => "Stripe was busy or away; it is tried again".to_owned(),
+            _ => Reason::InFlight.sentence(),
+        },
+        (_, Decision::Hold(reasons)) => reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; "),
+        (_, Decision::Wait(pause)) => format!("{} until {}", waits(pause.why), time(pause.until)),
+        (_, Decision::Release(_)) => "due: the next run pays it".to_owned(),
+    }
+}
+
+fn waits(why: crate::domain::payment::WaitWhy) -> &'static str {
+    use crate::domain::payment::WaitWhy;
+    match why {
+        WaitWhy::Window => "the dispute window is open",
+        WaitWhy::Funds => "waiting for funds on the platform's balance",
+        WaitWhy::Preflight => "its charge could not be read from Stripe; waiting",
+    }
+}
+
+/// A time for people.
+pub(super) fn time(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
