@@ -2,6 +2,8 @@
 
 mod scripted_server;
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use payoutd::domain::facts::TransferFact;
@@ -329,14 +331,36 @@ async fn calls_keep_the_pace_and_a_busy_answer_halves_it() {
 
 #[tokio::test]
 async fn a_call_that_gets_no_turn_is_not_sent() {
-    let server = ScriptedServer::start([Act::Hang, Act::Hang]).await;
+    let server = ScriptedServer::start([Act::json(200, transfer("tr_1", None))]).await;
     let call_timeout = Duration::from_millis(300);
-    let client = client(Settings { concurrency: 2, call_timeout, ..settings(&server.base) });
-    let (one, two, three) = tokio::join!(create(&client), create(&client), create(&client));
-    assert_no_answer(&one);
-    assert_no_answer(&two);
-    assert_not_sent(&three);
-    assert_eq!(server.seen().len(), 2);
+    let client = client(Settings { requests_per_second: 1, call_timeout, ..settings(&server.base) });
+    create(&client).await.result.unwrap();
+    let late = create(&client).await;
+    assert_not_sent(&late);
+    assert_eq!((server.seen().len(), late.took), (1, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn no_more_calls_are_under_way_than_allowed() {
+    let server = ScriptedServer::start([Act::Hang, Act::Hang, Act::Hang]).await;
+    let limited = Arc::new(client(Settings { concurrency: 2, ..settings(&server.base) }));
+    let mut calls: VecDeque<_> = (0..3)
+        .map(|_| {
+            let client = limited.clone();
+            tokio::spawn(async move { create(&client).await })
+        })
+        .collect();
+    server.sees(2).await;
+
+    // While others make their round trips, the third call stays where it is.
+    let (elsewhere, other) = scripted((0..5).map(|_| Act::json(200, transfer("tr_1", None)))).await;
+    for _ in 0..5 {
+        create(&other).await.result.unwrap();
+    }
+    assert_eq!((elsewhere.seen().len(), server.seen().len()), (5, 2));
+
+    calls.pop_front().unwrap().abort();
+    server.sees(3).await;
 }
 
 #[tokio::test]

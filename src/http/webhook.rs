@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::error::ErrorAnswer;
 use super::{Settings, State};
@@ -100,7 +101,7 @@ fn sha256_hex(body: &[u8]) -> String {
 async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
     let (id, kind, unreadable) = (event.event_id.clone(), event.kind.clone(), event.unreadable.is_some());
     let inbox = state.inbox.clone();
-    let keeping = tokio::spawn(async move { inbox.keep(event).await });
+    let keeping = tokio::spawn(async move { inbox.keep(event).await }.in_current_span());
     let kept = match timeout(state.settings.keep_timeout, keeping).await {
         Ok(Ok(kept)) => kept,
         Ok(Err(_)) => Err(StoreError::Away("the inbox stopped in the middle of it".into())),
