@@ -268,7 +268,7 @@ async fn what_is_authentic_but_no_event_is_kept_for_a_person() {
     let desk = Desk::open();
     let listener = start(desk.clone()).await;
     let deep = "[".repeat(100_000);
-    let bodies: [&[u8]; 8] = [
+    let bodies: [&[u8]; 10] = [
         b"",
         b"null",
         b"not json",
@@ -276,6 +276,8 @@ async fn what_is_authentic_but_no_event_is_kept_for_a_person() {
         b"\xff\xfe{}",
         b"{\"id\":\"evt_1\0\"}",
         br#"{"id":"","type":"x","created":1}"#,
+        br#"{"id":"evt_\u0000","type":"x","created":1}"#,
+        br#"{"id":"evt_1","type":"x","created":1,"account":"a\u0000"}"#,
         deep.as_bytes(),
     ];
     for body in bodies {

@@ -2,6 +2,8 @@
 
 mod scripted_server;
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use payoutd::domain::facts::TransferFact;
@@ -285,23 +287,47 @@ async fn an_error_keeps_the_connection_too() {
     assert_eq!(server.connections(), 1);
 }
 
+/// hyper would send a request again that no connection took up; this one was taken up.
+#[tokio::test]
+async fn a_reused_connection_that_breaks_after_the_request_leaves_no_answer_and_nothing_is_sent_again() {
+    for act in [Act::Close, Act::Reset, Act::Raw("HTTP/1.1 2".into())] {
+        let answer = || Act::json(200, transfer("tr_1", None));
+        let (server, client) = scripted([answer(), act, answer()]).await;
+        create(&client).await.result.unwrap();
+        assert_no_answer(&create(&client).await);
+        assert_eq!((server.seen().len(), server.connections()), (2, 1));
+    }
+}
+
 /// The server closes each connection after its answer, at a moment when the client may be about to use it again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one_not_sent() {
-    let rounds = 200;
     let body = transfer("tr_1", None).to_string();
-    let (server, client) = scripted((0..rounds).map(|_| Act::AnswerThenClose(body.clone()))).await;
-    for round in 0..rounds {
-        let key = IdempotencyKey::new(format!("key:{round}"));
-        let called = client.create_transfer(&key, &order()).await;
-        let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key.as_str()]).count();
-        match &called.result {
-            Ok(_) => assert_eq!(arrived, 1, "round {round}"),
-            Err(Failure::NoAnswer(_)) => assert!(arrived <= 1, "round {round}: {arrived}"),
-            Err(other) => panic!("round {round}: {other:?}, and {arrived} arrived"),
-        }
+    let (server, client) = scripted((0..400).map(|_| Act::AnswerThenClose(body.clone()))).await;
+    let (server, client) = (Arc::new(server), Arc::new(client));
+    let callers: Vec<_> = (0..4)
+        .map(|caller| {
+            let (server, client) = (server.clone(), client.clone());
+            tokio::spawn(async move {
+                for round in 0..100 {
+                    create_and_count(&client, &server, &format!("key:{caller}:{round}")).await;
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
     }
-    assert!(server.seen().len() <= rounds);
+}
+
+async fn create_and_count(client: &Client, server: &ScriptedServer, key: &str) {
+    let called = client.create_transfer(&IdempotencyKey::new(key), &order()).await;
+    let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key]).count();
+    match &called.result {
+        Ok(_) => assert_eq!(arrived, 1, "{key}"),
+        Err(Failure::NoAnswer(_)) => assert!(arrived <= 1, "{key}: {arrived}"),
+        Err(other) => panic!("{key}: {other:?}, and {arrived} arrived"),
+    }
 }
 
 #[tokio::test]
@@ -329,14 +355,36 @@ async fn calls_keep_the_pace_and_a_busy_answer_halves_it() {
 
 #[tokio::test]
 async fn a_call_that_gets_no_turn_is_not_sent() {
-    let server = ScriptedServer::start([Act::Hang, Act::Hang]).await;
+    let server = ScriptedServer::start([Act::json(200, transfer("tr_1", None))]).await;
     let call_timeout = Duration::from_millis(300);
-    let client = client(Settings { concurrency: 2, call_timeout, ..settings(&server.base) });
-    let (one, two, three) = tokio::join!(create(&client), create(&client), create(&client));
-    assert_no_answer(&one);
-    assert_no_answer(&two);
-    assert_not_sent(&three);
-    assert_eq!(server.seen().len(), 2);
+    let client = client(Settings { requests_per_second: 1, call_timeout, ..settings(&server.base) });
+    create(&client).await.result.unwrap();
+    let late = create(&client).await;
+    assert_not_sent(&late);
+    assert_eq!((server.seen().len(), late.took), (1, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn no_more_calls_are_under_way_than_allowed() {
+    let server = ScriptedServer::start([Act::Hang, Act::Hang, Act::Hang]).await;
+    let limited = Arc::new(client(Settings { concurrency: 2, ..settings(&server.base) }));
+    let mut calls: VecDeque<_> = (0..3)
+        .map(|_| {
+            let client = limited.clone();
+            tokio::spawn(async move { create(&client).await })
+        })
+        .collect();
+    server.sees(2).await;
+
+    // While others make their round trips, the third call stays where it is.
+    let (elsewhere, other) = scripted((0..5).map(|_| Act::json(200, transfer("tr_1", None)))).await;
+    for _ in 0..5 {
+        create(&other).await.result.unwrap();
+    }
+    assert_eq!((elsewhere.seen().len(), server.seen().len()), (5, 2));
+
+    calls.pop_front().unwrap().abort();
+    server.sees(3).await;
 }
 
 #[tokio::test]

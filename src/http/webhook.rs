@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::error::ErrorAnswer;
 use super::{Settings, State};
-use crate::domain::event;
+use crate::domain::event::{self, Head};
 use crate::ports::{Kept, NewEvent, SignatureError, StoreError};
 
 /// A body over the limit is read on up to here and thrown away, since a sender that is cut off in the middle of
@@ -67,7 +68,7 @@ fn signature_header(headers: &HeaderMap) -> Option<String> {
 }
 
 fn new_event(body: Vec<u8>, now: DateTime<Utc>) -> NewEvent {
-    match event::head(&body) {
+    match event::head(&body).map_err(|e| e.to_string()).and_then(storable) {
         Ok(head) => NewEvent {
             event_id: head.id.into_string(),
             kind: head.kind,
@@ -78,7 +79,7 @@ fn new_event(body: Vec<u8>, now: DateTime<Utc>) -> NewEvent {
             received_at: now,
             unreadable: None,
         },
-        Err(error) => NewEvent {
+        Err(why) => NewEvent {
             event_id: format!("unreadable:{}", sha256_hex(&body)),
             kind: String::new(),
             created_at: now,
@@ -86,8 +87,19 @@ fn new_event(body: Vec<u8>, now: DateTime<Utc>) -> NewEvent {
             account: None,
             body,
             received_at: now,
-            unreadable: Some(error.to_string()),
+            unreadable: Some(why),
         },
+    }
+}
+
+/// PostgreSQL's text takes no NUL: such an event would be refused, come again for days, and then be lost.
+fn storable(head: Head) -> Result<Head, String> {
+    let account = head.account.as_ref().map_or("", |account| account.as_str());
+    let texts = [("id", head.id.as_str()), ("type", &head.kind), ("account", account)];
+    let field = texts.into_iter().find(|(_, text)| text.contains('\0')).map(|(field, _)| field);
+    match field {
+        Some(field) => Err(format!("the body is not a Stripe event: `{field}` has a NUL character")),
+        None => Ok(head),
     }
 }
 
@@ -100,7 +112,7 @@ fn sha256_hex(body: &[u8]) -> String {
 async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
     let (id, kind, unreadable) = (event.event_id.clone(), event.kind.clone(), event.unreadable.is_some());
     let inbox = state.inbox.clone();
-    let keeping = tokio::spawn(async move { inbox.keep(event).await });
+    let keeping = tokio::spawn(async move { inbox.keep(event).await }.in_current_span());
     let kept = match timeout(state.settings.keep_timeout, keeping).await {
         Ok(Ok(kept)) => kept,
         Ok(Err(_)) => Err(StoreError::Away("the inbox stopped in the middle of it".into())),

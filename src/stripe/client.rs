@@ -67,9 +67,10 @@ impl Client {
             permit
         };
         match timeout_at(deadline, turn).await {
-            Ok(Ok(permit)) => Ok(permit),
+            // A turn that comes with the deadline is too late to be of use.
+            Ok(Ok(permit)) if Instant::now() < deadline => Ok(permit),
             Ok(Err(_)) => Err(Failure::NotSent("the client is closed".into())),
-            Err(_) => Err(Failure::NotSent("no turn within the call timeout: too many calls wait".into())),
+            Ok(Ok(_)) | Err(_) => Err(Failure::NotSent("no turn within the call timeout: too many calls wait".into())),
         }
     }
 

@@ -12,6 +12,7 @@ use payoutd::ports::Clock;
 use payoutd::stripe::{Client, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use url::Url;
 
 /// What is done to one request, once it was read to its end.
@@ -69,6 +70,7 @@ impl Seen {
 pub struct ScriptedServer {
     pub base: Url,
     seen: Arc<Mutex<Vec<Seen>>>,
+    arrivals: watch::Receiver<usize>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -77,12 +79,13 @@ impl ScriptedServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let script: Arc<Mutex<VecDeque<Act>>> = Arc::new(Mutex::new(script.into_iter().collect()));
-        let server = Self { base, seen: Arc::default(), connections: Arc::default() };
+        let (arrived, arrivals) = watch::channel(0);
+        let server = Self { base, seen: Arc::default(), arrivals, connections: Arc::default() };
         let (seen, connections) = (server.seen.clone(), server.connections.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve(stream, script.clone(), seen.clone()));
+                tokio::spawn(serve(stream, script.clone(), seen.clone(), arrived.clone()));
             }
         });
         server
@@ -92,14 +95,27 @@ impl ScriptedServer {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Waits until so many requests have arrived.
+    pub async fn sees(&self, count: usize) {
+        let mut arrivals = self.arrivals.clone();
+        let arrived = arrivals.wait_for(|arrived| *arrived >= count);
+        tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("too few requests arrive").unwrap();
+    }
+
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Arc<Mutex<VecDeque<Act>>>, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Mutex<VecDeque<Act>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    arrived: watch::Sender<usize>,
+) {
     while let Some(request) = read_request(&mut stream).await {
         seen.lock().unwrap().push(request);
+        arrived.send_modify(|count| *count += 1);
         let act = script.lock().unwrap().pop_front().unwrap_or_else(|| Act::json(599, "the script is over"));
         let text = match &act {
             Act::Answer { status, headers, body } => answer(*status, headers, body),
