@@ -135,7 +135,7 @@ async fn letter(conn: &mut Conn, rows: &[EmailRow], lease: &Lease) -> Result<Due
     let written_at = DateTime::<Utc>::from(first.created_at);
     let notices = rows.iter().map(|row| json(format!("email {}", row.id), &row.notice));
     Ok(DueLetter {
-        message_id: format!("payoutd.{with}.{}", written_at.timestamp_millis()),
+        message_id: format!("payoutd-{with}-{}", written_at.timestamp_millis()),
         to: first.to_address.clone(),
         written_at,
         notices: notices.collect::<Result<_, _>>()?,
