@@ -4,11 +4,13 @@ mod gateway;
 mod inbox;
 mod mailer;
 mod store;
+mod views;
 
 pub use gateway::*;
 pub use inbox::*;
 pub use mailer::*;
 pub use store::*;
+pub use views::*;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Kept, NewEvent};
+use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
 use crate::domain::facts::{AccountFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, OperationId, PaymentId, RunId};
@@ -220,75 +220,6 @@ pub struct RunCounts {
     pub failed: usize,
     /// Transfers that will be tried again, or whose outcome is not known yet.
     pub unfinished: usize,
-}
-
-/// How a person names a payment: by its number, or by any of its ids.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PaymentRef {
-    /// Its number.
-    Number(PaymentId),
-    /// Its payment intent, charge, checkout session, transfer or booking.
-    Text(String),
-}
-
-/// A payment as it is shown.
-#[derive(Debug, Clone)]
-pub struct PaymentView {
-    /// The facts.
-    pub case: Case,
-    /// When the customer paid.
-    pub paid_at: Option<DateTime<Utc>>,
-    /// When it is looked at next; `None` until a fact changes.
-    pub next_check_at: Option<DateTime<Utc>>,
-    /// What was or would be sent.
-    pub mentor_due_minor: i64,
-    /// The platform's part.
-    pub platform_fee_minor: i64,
-    /// What the transfer's last attempt said.
-    pub last_error: Option<String>,
-    /// The latest operation's state and counted attempts.
-    pub operation: Option<(String, i32)>,
-}
-
-/// One line of a payment's story.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TimelineEntry {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// `event`, `operation`, `attempt`, `email`, `hold` or `audit`.
-    pub kind: String,
-    /// What.
-    pub what: String,
-}
-
-/// Figures for `payoutd status`.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct StatusFigures {
-    /// Payments by status.
-    pub payments: Vec<(String, i64)>,
-    /// Payments that are to be looked at now.
-    pub due: i64,
-    /// Operations that are not at their end, by state.
-    pub operations: Vec<(String, i64)>,
-    /// Emails by state.
-    pub emails: Vec<(String, i64)>,
-    /// Events by state.
-    pub events: Vec<(String, i64)>,
-    /// Held payments by reason.
-    pub held: Vec<(String, i64)>,
-    /// The last run: when it ended, and what it did.
-    pub last_run: Option<(DateTime<Utc>, String)>,
-}
-
-/// What a mentor is to be recorded as; `None` leaves what is there.
-#[derive(Debug, Clone, Default)]
-pub struct MentorChange {
-    /// What to call them.
-    pub name: Option<String>,
-    /// Where to write to.
-    pub email: Option<String>,
-    /// Where their money goes.
-    pub account_id: Option<AccountId>,
 }
 
 /// The database.

@@ -39,12 +39,15 @@ fn names(source: &Source, at: usize, name: &str) -> bool {
         .any(|at| source.text_at(at) == name && matches!(source.text_at(at - 1), "{" | ","))
 }
 
-/// Time is injected: a test moves it, and a decision can be made again.
+/// Time is injected: a test moves it, and a decision can be made again. Tokio's own clock, which a test can move too,
+/// is for deadlines of calls.
 pub fn one_clock(source: &Source) -> Vec<String> {
     if source.path == CLOCK {
         return Vec::new();
     }
-    let calls = ["Utc", "Local", "SystemTime", "Instant"].into_iter().flat_map(|clock| {
+    let tokios = source.find(&["tokio", "::", "time", "::"]).into_iter().any(|at| names(source, at + 4, "Instant"));
+    let clocks = ["Utc", "Local", "SystemTime", "Instant"];
+    let calls = clocks.into_iter().filter(|clock| !(tokios && *clock == "Instant")).flat_map(|clock| {
         let found = source.find(&[clock, "::", "now"]);
         found.into_iter().map(move |at| (at, clock))
     });
@@ -175,6 +178,7 @@ mod tests {
         }
         passes(one_clock, path, "let now = self.clock.now(); // not Utc::now()");
         passes(one_clock, "src/app/clock.rs", "Utc::now()");
+        passes(one_clock, path, "use tokio::time::{Instant, timeout_at};\nlet end = Instant::now() + wait;");
     }
 
     #[test]
