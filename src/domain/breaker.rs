@@ -79,6 +79,11 @@ impl Breaker {
         }
     }
 
+    /// Whether a call would have to wait. Asking takes no probe.
+    pub fn waits(&self, now: DateTime<Utc>) -> bool {
+        matches!(self, Self::Open { until, .. } | Self::Probing { until, .. } if *until > now)
+    }
+
     /// An answer came that shows Stripe and the platform's account in order.
     pub fn answered(&mut self) {
         *self = Self::default();
@@ -146,6 +151,7 @@ mod tests {
     fn one_probe_at_a_time_closes_it_or_opens_it_again() {
         let mut breaker = Breaker::default();
         assert!(breaker.open(&POLICY, at(0), "401").is_some());
+        assert!(breaker.waits(at(29)) && !breaker.waits(at(30)));
         assert_eq!(breaker.permit(&POLICY, at(30)), Permit::Probe);
         assert_eq!(breaker.permit(&POLICY, at(31)), Permit::Wait(at(60)));
         assert_eq!(breaker.open(&POLICY, at(32), "401"), None);

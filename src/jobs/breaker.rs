@@ -25,6 +25,11 @@ impl SharedBreaker {
         self.with(|breaker| breaker.permit(&self.policy, now))
     }
 
+    /// Whether a call would have to wait. Asking takes no probe.
+    pub fn waits(&self, now: DateTime<Utc>) -> bool {
+        self.with(|breaker| breaker.waits(now))
+    }
+
     /// Why no transfer is tried, and since when; `None` while they are.
     pub fn trouble(&self) -> Option<(String, DateTime<Utc>)> {
         self.with(|breaker| breaker.trouble().map(|(why, since)| (why.to_owned(), since)))

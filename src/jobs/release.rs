@@ -72,10 +72,12 @@ impl Jobs {
 type Ready = (Preflighted, OwnedSemaphorePermit);
 
 async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
-    if matches!(jobs.breaker.permit(jobs.clock.now()), Permit::Wait(_)) {
+    if jobs.breaker.waits(jobs.clock.now()) {
         return Ok(RunCounts::default());
     }
-    accounts::refresh(jobs).await?;
+    if jobs.breaker.trouble().is_none() {
+        accounts::refresh(jobs).await?;
+    }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
     let (looked, claimed) = tokio::join!(look(jobs, to_claim), claim_and_submit(jobs, ready));
     let (looked, claimed) = (looked?, claimed?);
@@ -95,7 +97,8 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
     let mut reading = JoinSet::new();
     while !jobs.stop.is_cancelled() {
         let now = jobs.clock.now();
-        let limit = match jobs.breaker.permit(now) {
+        let permit = jobs.breaker.permit(now);
+        let limit = match permit {
             Permit::All => jobs.settings.batch_size,
             Permit::Probe => 1,
             Permit::Wait(_) => break,
@@ -105,6 +108,11 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.looked_at += picked.looked_at;
         counts.held += picked.held;
         counts.waiting += picked.waiting;
+        if permit == Permit::Probe && picked.ready.is_empty() {
+            // Nothing to probe with: ask for something harmless, so that trouble which is over is seen to be over.
+            let pinged = jobs.stripe.ping().await;
+            jobs.learn(&pinged.result).await;
+        }
         if picked.looked_at == 0 {
             break;
         }

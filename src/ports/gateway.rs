@@ -25,6 +25,9 @@ pub struct Called<T> {
 /// The calls that payoutd makes. Each obeys the rate limit that all share, and ends within the call timeout.
 #[async_trait]
 pub trait StripeGateway: Send + Sync {
+    /// Asks for the platform's balance, only to see whether Stripe answers this key.
+    async fn ping(&self) -> Called<()>;
+
     /// Reads a charge with its balance transaction's currency.
     async fn charge(&self, id: &ChargeId) -> Called<Source>;
 

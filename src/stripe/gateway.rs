@@ -26,6 +26,12 @@ struct Named {
 
 #[async_trait]
 impl StripeGateway for Client {
+    async fn ping(&self) -> Called<()> {
+        let mut trip = self.trip();
+        let pinged = trip.send(request::balance()).await.map(|_| ());
+        trip.came_to(pinged)
+    }
+
     async fn charge(&self, id: &ChargeId) -> Called<Source> {
         let mut trip = self.trip();
         let call = request::charge(id);

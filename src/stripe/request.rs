@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_connect::account::RetrieveAccount;
 use stripe_connect::transfer::{CreateTransfer, ListTransfer};
+use stripe_core::balance::RetrieveForMyAccountBalance;
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::dispute::ListDispute;
 
@@ -74,6 +75,10 @@ fn in_path(id: &str) -> String {
 
 pub(super) fn charge(id: &ChargeId) -> Call {
     Call::get(&RetrieveCharge::new(in_path(id.as_str())).expand(vec!["balance_transaction".to_owned()]))
+}
+
+pub(super) fn balance() -> Call {
+    Call::get(&RetrieveForMyAccountBalance::new())
 }
 
 pub(super) fn account(id: &AccountId) -> Call {
