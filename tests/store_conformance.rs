@@ -1,0 +1,14 @@
+//! What any database under payoutd must do, told through the `Store` trait on SQLite and on PostgreSQL. Time is an
+//! argument everywhere; nothing here sleeps.
+
+mod support;
+
+#[path = "store_conformance/events.rs"]
+mod events;
+#[path = "store_conformance/sql.rs"]
+mod sql;
+#[path = "store_conformance/world.rs"]
+mod world;
+
+#[path = "store_conformance/inbox.rs"]
+mod inbox;
