@@ -10,5 +10,11 @@ mod sql;
 #[path = "store_conformance/world.rs"]
 mod world;
 
+#[path = "store_conformance/accounts.rs"]
+mod accounts;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
+#[path = "store_conformance/payments.rs"]
+mod payments;
+#[path = "store_conformance/projection.rs"]
+mod projection;

@@ -268,6 +268,11 @@ pub fn timeout() -> Attempted {
     Attempted::Failed(Failure::NoAnswer("no answer within 30 s".into()))
 }
 
+/// Waits inside of a property, which is not async.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+}
+
 /// Makes of each `async fn name(w: World) { … }` one test on SQLite and one on PostgreSQL.
 macro_rules! stories {
     ($($(#[$about:meta])* async fn $name:ident($w:ident: World) $story:block)+) => {$(
