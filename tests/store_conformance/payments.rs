@@ -137,8 +137,8 @@ stories! {
         assert!(conflict.as_str().expect("words").contains("do not add up to 10000"), "{conflict}");
         assert_eq!(w.emails().await, ["admin needs_attention admin@example.com"]);
 
-        w.hears([wrong.metadata("mentorAmount", "8000").told("charge.updated", hour(74))]).await;
-        assert_eq!(w.picks_ready(hour(74)).await, ["b"]);
+        w.hears([wrong.metadata("mentorAmount", "8000").told("charge.updated", hour(73))]).await;
+        assert_eq!(w.picks_ready(hour(73)).await, ["b"]);
     }
 
     /// Given a payment of live mode on a daemon with a test key, then it is recorded and not paid.

@@ -162,6 +162,6 @@ stories! {
         w.person_runs(&format!("UPDATE webhook_events SET state = 'pending', next_attempt_at = {next_check}")).await;
         w.projects(hour(9)).await;
         assert_eq!(w.sql.table("payments", &["updated_at", "next_check_at"]).await, before);
-        assert_eq!(w.sql.count("webhook_events WHERE state = 'projected' AND attempts = 2").await, 4);
+        assert_eq!(w.sql.count("webhook_events WHERE state = 'projected' AND attempts = 2 AND payment_key = 'pi_a'").await, 4);
     }
 }
