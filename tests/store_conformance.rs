@@ -12,9 +12,13 @@ mod world;
 
 #[path = "store_conformance/accounts.rs"]
 mod accounts;
+#[path = "store_conformance/constraints.rs"]
+mod constraints;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
 #[path = "store_conformance/payments.rs"]
 mod payments;
 #[path = "store_conformance/projection.rs"]
 mod projection;
+#[path = "store_conformance/triggers.rs"]
+mod triggers;
