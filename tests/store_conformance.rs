@@ -16,6 +16,10 @@ mod accounts;
 mod constraints;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
+#[path = "store_conformance/leases.rs"]
+mod leases;
+#[path = "store_conformance/money_rule.rs"]
+mod money_rule;
 #[path = "store_conformance/payments.rs"]
 mod payments;
 #[path = "store_conformance/projection.rs"]
