@@ -333,6 +333,12 @@ BEGIN
          OLD.dispute_requested, OLD.charge_disputed, OLD.destination_charge)
     THEN
         NEW.next_check_at := to_timestamp(0);
+    -- payoutd itself says when to look next where it moves a payment; a person who moves one need not.
+    ELSIF NEW.status NOT IN ('transferred', 'releasing', 'failed')
+        AND NEW.next_check_at IS NOT DISTINCT FROM OLD.next_check_at
+        AND (NEW.status, NEW.wait_until) IS DISTINCT FROM (OLD.status, OLD.wait_until)
+    THEN
+        NEW.next_check_at := to_timestamp(0);
     END IF;
     RETURN NEW;
 END $$;
@@ -351,24 +357,28 @@ CREATE TRIGGER payments_audit_flag AFTER UPDATE OF dispute_requested, dispute_re
                        OR OLD.dispute_reason IS DISTINCT FROM NEW.dispute_reason)
     EXECUTE FUNCTION payments_audit_flag();
 
+-- OLD is null in an INSERT and NEW in a DELETE: whatever a row spoke of before and speaks of now is woken.
 CREATE FUNCTION wake_payments_of_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE payments SET next_check_at = to_timestamp(0)
-    WHERE status NOT IN ('transferred', 'releasing') AND (id = NEW.payment_id OR mentor_id = NEW.mentor_id);
+    WHERE status NOT IN ('transferred', 'releasing')
+      AND (id IN (OLD.payment_id, NEW.payment_id) OR mentor_id IN (OLD.mentor_id, NEW.mentor_id));
     RETURN NULL;
 END $$;
-CREATE TRIGGER holds_wake AFTER INSERT OR UPDATE ON holds
+CREATE TRIGGER holds_wake AFTER INSERT OR UPDATE OR DELETE ON holds
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_hold();
 
 CREATE FUNCTION wake_payments_of_charge() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE payments SET next_check_at = to_timestamp(0)
-    WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = NEW.stripe_charge_id;
+    WHERE status NOT IN ('transferred', 'releasing')
+      AND stripe_charge_id IN (OLD.stripe_charge_id, NEW.stripe_charge_id);
     RETURN NULL;
 END $$;
-CREATE TRIGGER disputes_wake AFTER INSERT OR UPDATE OF status ON disputes
+CREATE TRIGGER disputes_wake AFTER INSERT OR UPDATE OF status, stripe_charge_id OR DELETE ON disputes
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_charge();
-CREATE TRIGGER transfers_wake AFTER INSERT OR UPDATE OF amount_reversed ON transfers
+CREATE TRIGGER transfers_wake
+    AFTER INSERT OR UPDATE OF amount, amount_reversed, stripe_charge_id, operation_key OR DELETE ON transfers
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_charge();
 
 CREATE FUNCTION wake_payments_of_mentor() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -380,7 +390,7 @@ END $$;
 CREATE TRIGGER mentors_wake_new AFTER INSERT ON mentors
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_mentor();
 CREATE TRIGGER mentors_wake AFTER UPDATE ON mentors
-    FOR EACH ROW WHEN (OLD.stripe_account_id IS DISTINCT FROM NEW.stripe_account_id)
+    FOR EACH ROW WHEN (OLD.id <> NEW.id OR OLD.stripe_account_id IS DISTINCT FROM NEW.stripe_account_id)
     EXECUTE FUNCTION wake_payments_of_mentor();
 
 CREATE FUNCTION wake_payments_of_account() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -400,7 +410,7 @@ CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only: rows are never changed or deleted', TG_TABLE_NAME;
 END $$;
-CREATE TRIGGER operation_attempts_append_only BEFORE UPDATE ON operation_attempts
+CREATE TRIGGER operation_attempts_append_only BEFORE UPDATE OR DELETE ON operation_attempts
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log
     FOR EACH ROW EXECUTE FUNCTION refuse_change();

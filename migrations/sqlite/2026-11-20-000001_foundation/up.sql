@@ -321,9 +321,12 @@ CREATE INDEX audit_log_by_subject ON audit_log (subject_kind, subject_id);
 
 CREATE TRIGGER payments_wake AFTER UPDATE OF livemode, collection, stripe_charge_id, mentor_id, currency,
     settlement_currency, amount, mentor_amount, refunded_amount, fee_conflict, dispute_period_ends, dispute_requested,
-    charge_disputed, destination_charge ON payments
+    charge_disputed, destination_charge, status, wait_until ON payments
     FOR EACH ROW WHEN NEW.status NOT IN ('transferred', 'releasing') AND (
-        OLD.livemode IS NOT NEW.livemode OR OLD.collection IS NOT NEW.collection
+        -- payoutd itself says when to look next where it moves a payment; a person who moves one need not.
+        (NEW.status <> 'failed' AND OLD.next_check_at IS NEW.next_check_at
+            AND (OLD.status <> NEW.status OR OLD.wait_until IS NOT NEW.wait_until))
+        OR OLD.livemode IS NOT NEW.livemode OR OLD.collection IS NOT NEW.collection
         OR OLD.stripe_charge_id IS NOT NEW.stripe_charge_id OR OLD.mentor_id IS NOT NEW.mentor_id
         OR OLD.currency IS NOT NEW.currency OR OLD.settlement_currency IS NOT NEW.settlement_currency
         OR OLD.amount IS NOT NEW.amount OR OLD.mentor_amount IS NOT NEW.mentor_amount
@@ -360,7 +363,13 @@ END;
 CREATE TRIGGER holds_wake AFTER UPDATE ON holds FOR EACH ROW
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
-    WHERE status NOT IN ('transferred', 'releasing') AND (id = NEW.payment_id OR mentor_id = NEW.mentor_id);
+    WHERE status NOT IN ('transferred', 'releasing')
+      AND (id IN (OLD.payment_id, NEW.payment_id) OR mentor_id IN (OLD.mentor_id, NEW.mentor_id));
+END;
+CREATE TRIGGER holds_wake_gone AFTER DELETE ON holds FOR EACH ROW
+BEGIN
+    UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
+    WHERE status NOT IN ('transferred', 'releasing') AND (id = OLD.payment_id OR mentor_id = OLD.mentor_id);
 END;
 
 CREATE TRIGGER disputes_wake_new AFTER INSERT ON disputes FOR EACH ROW
@@ -368,20 +377,32 @@ BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = NEW.stripe_charge_id;
 END;
-CREATE TRIGGER disputes_wake AFTER UPDATE OF status ON disputes FOR EACH ROW
+CREATE TRIGGER disputes_wake AFTER UPDATE OF status, stripe_charge_id ON disputes FOR EACH ROW
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
-    WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = NEW.stripe_charge_id;
+    WHERE status NOT IN ('transferred', 'releasing')
+      AND stripe_charge_id IN (OLD.stripe_charge_id, NEW.stripe_charge_id);
+END;
+CREATE TRIGGER disputes_wake_gone AFTER DELETE ON disputes FOR EACH ROW
+BEGIN
+    UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
+    WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = OLD.stripe_charge_id;
 END;
 CREATE TRIGGER transfers_wake_new AFTER INSERT ON transfers FOR EACH ROW
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = NEW.stripe_charge_id;
 END;
-CREATE TRIGGER transfers_wake AFTER UPDATE OF amount_reversed ON transfers FOR EACH ROW
+CREATE TRIGGER transfers_wake AFTER UPDATE OF amount, amount_reversed, stripe_charge_id, operation_key ON transfers FOR EACH ROW
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
-    WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = NEW.stripe_charge_id;
+    WHERE status NOT IN ('transferred', 'releasing')
+      AND stripe_charge_id IN (OLD.stripe_charge_id, NEW.stripe_charge_id);
+END;
+CREATE TRIGGER transfers_wake_gone AFTER DELETE ON transfers FOR EACH ROW
+BEGIN
+    UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
+    WHERE status NOT IN ('transferred', 'releasing') AND stripe_charge_id = OLD.stripe_charge_id;
 END;
 
 CREATE TRIGGER mentors_wake_new AFTER INSERT ON mentors FOR EACH ROW
@@ -389,7 +410,8 @@ BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status NOT IN ('transferred', 'releasing') AND mentor_id = NEW.id;
 END;
-CREATE TRIGGER mentors_wake AFTER UPDATE ON mentors FOR EACH ROW WHEN OLD.stripe_account_id IS NOT NEW.stripe_account_id
+CREATE TRIGGER mentors_wake AFTER UPDATE ON mentors
+    FOR EACH ROW WHEN OLD.id <> NEW.id OR OLD.stripe_account_id IS NOT NEW.stripe_account_id
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status NOT IN ('transferred', 'releasing') AND mentor_id = NEW.id;
@@ -409,9 +431,13 @@ BEGIN
       AND mentor_id IN (SELECT id FROM mentors WHERE stripe_account_id = NEW.stripe_account_id);
 END;
 
-CREATE TRIGGER operation_attempts_append_only BEFORE UPDATE ON operation_attempts
+CREATE TRIGGER operation_attempts_no_update BEFORE UPDATE ON operation_attempts
 BEGIN
-    SELECT RAISE(ABORT, 'operation_attempts is append-only: rows are never changed');
+    SELECT RAISE(ABORT, 'operation_attempts is append-only: rows are never changed or deleted');
+END;
+CREATE TRIGGER operation_attempts_no_delete BEFORE DELETE ON operation_attempts
+BEGIN
+    SELECT RAISE(ABORT, 'operation_attempts is append-only: rows are never changed or deleted');
 END;
 CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log
 BEGIN

@@ -122,16 +122,19 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
     let kept: Option<(StampColumns, serde_json::Value)> = locked!(kept).first(conn).await.optional()?;
     let mut says = source.says.clone();
     let mut newest = source.stamp.clone();
+    let mut changed = true;
     if let Some((kept_stamp, kept_says)) = kept {
         let kept_says: Says = json(format!("source {}", source.object_id), &kept_says)?;
         let kept_stamp = stamp(kept_stamp);
         let settled = says.settlement_currency.or(kept_says.settlement_currency);
         if kept_stamp > newest {
-            (newest, says) = (kept_stamp, kept_says.clone());
+            (newest, says) = (kept_stamp.clone(), kept_says.clone());
         }
         // What a charge settled in never changes, and only some tellings say it.
         says.settlement_currency = settled;
-        if says == kept_says {
+        changed = says != kept_says;
+        // A later telling of the same is kept too: it outdates what was told in between and comes after it.
+        if !changed && newest == kept_stamp {
             return Ok(false);
         }
     }
@@ -154,7 +157,7 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
         .set(columns)
         .execute(conn)
         .await?;
-    Ok(true)
+    Ok(changed)
 }
 
 /// Puts a payment together from all that is known, and writes its row.

@@ -36,8 +36,9 @@ pub(in crate::store) async fn pick_due(
         match (decision, settlement) {
             (Decision::Release(plan), _) => {
                 let row = payments::table.find(case.payment.id.0);
+                let free = (payments::status.eq("pending"), payments::hold_reasons.eq(""));
                 let set = payments::next_check_at.eq(Timestamp::from(revisit_at));
-                diesel::update(row).set(set).execute(conn).await?;
+                diesel::update(row).set((free, set)).execute(conn).await?;
                 picked.ready.push((plan, case));
             }
             (decision, Some(settlement)) => {

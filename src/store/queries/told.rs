@@ -1,5 +1,6 @@
 //! What Stripe told of refunds, disputes, transfers, accounts and payouts: the later telling wins.
 
+use chrono::DateTime;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -203,7 +204,8 @@ pub(super) async fn deauthorize(conn: &mut Conn, account: &AccountId, told: &Sta
                 .values((
                     accounts::stripe_account_id.eq(account.as_str()),
                     accounts::transfers.eq("inactive"),
-                    accounts::transfers_told_at.eq(told_at),
+                    // Nothing was told of the capability: whatever will be, counts.
+                    accounts::transfers_told_at.eq(Timestamp::from(DateTime::UNIX_EPOCH)),
                     accounts::transfers_rank.eq(i16::MIN),
                     accounts::transfers_event_id.eq(told.event_id.as_str()),
                     accounts::deauthorized_at.eq(told_at),

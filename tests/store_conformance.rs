@@ -1,0 +1,28 @@
+//! What any database under payoutd must do, told through the `Store` trait on SQLite and on PostgreSQL. Time is an
+//! argument everywhere; nothing here sleeps.
+
+mod support;
+
+#[path = "store_conformance/events.rs"]
+mod events;
+#[path = "store_conformance/sql.rs"]
+mod sql;
+#[path = "store_conformance/world.rs"]
+mod world;
+
+#[path = "store_conformance/accounts.rs"]
+mod accounts;
+#[path = "store_conformance/constraints.rs"]
+mod constraints;
+#[path = "store_conformance/inbox.rs"]
+mod inbox;
+#[path = "store_conformance/leases.rs"]
+mod leases;
+#[path = "store_conformance/money_rule.rs"]
+mod money_rule;
+#[path = "store_conformance/payments.rs"]
+mod payments;
+#[path = "store_conformance/projection.rs"]
+mod projection;
+#[path = "store_conformance/triggers.rs"]
+mod triggers;
