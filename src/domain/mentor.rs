@@ -46,6 +46,9 @@ impl Capability {
     }
 }
 
+/// What stands as the reason of an account that Stripe does not know, or does not show to this platform.
+pub const NOT_FOUND: &str = "payoutd.not_found";
+
 /// A connected account as last told by Stripe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {

@@ -41,6 +41,8 @@ pub enum Reason {
     NoAccount(MentorId),
     /// Stripe has not said yet what the account may do.
     AccountUnread(AccountId),
+    /// Stripe does not know the account, or does not show it to this platform.
+    AccountNotFound(AccountId),
     /// The mentor disconnected the account from the platform.
     AccountDisconnected(AccountId),
     /// The account may not receive transfers.
@@ -83,6 +85,7 @@ impl Reason {
             Self::MentorUnknown(_) => "mentor_unknown",
             Self::NoAccount(_) => "no_account",
             Self::AccountUnread(_) => "account_unread",
+            Self::AccountNotFound(_) => "account_not_found",
             Self::AccountDisconnected(_) => "account_disconnected",
             Self::TransfersInactive(..) => "transfers_inactive",
             Self::FeeConflict(_) => "fee_conflict",
@@ -122,6 +125,11 @@ impl Reason {
             }
             Self::NoAccount(_) => "the mentor has no Stripe account yet".into(),
             Self::AccountUnread(_) => "the mentor's Stripe account has not been read yet".into(),
+            Self::AccountNotFound(id) => {
+                format!(
+                    "Stripe does not show {id} to this platform: is it the mentor's, and connected? (payoutd mentor add)"
+                )
+            }
             Self::AccountDisconnected(_) => "the mentor disconnected their Stripe account".into(),
             Self::TransfersInactive(_, Capability::Pending, _) => {
                 "Stripe is still checking the mentor's account".into()

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::dispute::{Dispute, Standing, standing};
 use super::hold::Hold;
 use super::ids::{AccountId, ChargeId, MentorId, PaymentId, TransferId};
-use super::mentor::{Account, Capability, Mentor};
+use super::mentor::{Account, Capability, Mentor, NOT_FOUND};
 use super::money::{Currency, MinorUnits};
 use super::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
 use super::policy::Policy;
@@ -180,6 +180,9 @@ fn payee(case: &Case) -> Result<(MentorId, AccountId), Reason> {
     let account = case.account.as_ref().ok_or_else(|| Reason::AccountUnread(account_id.clone()))?;
     if account.deauthorized_at.is_some() {
         return Err(Reason::AccountDisconnected(account_id));
+    }
+    if account.disabled_reason.as_deref() == Some(NOT_FOUND) {
+        return Err(Reason::AccountNotFound(account_id));
     }
     if account.transfers != Capability::Active {
         return Err(Reason::TransfersInactive(account_id, account.transfers, account.disabled_reason.clone()));

@@ -116,6 +116,7 @@ const AGAINST: &[(&str, Change)] = &[
     ("mentor_unknown", |c| c.mentor = None),
     ("no_account", |c| c.mentor.iter_mut().for_each(|m| m.account_id = None)),
     ("account_unread", |c| c.account = None),
+    ("account_not_found", |c| c.account.iter_mut().for_each(|a| a.disabled_reason = Some(NOT_FOUND.into()))),
     ("account_disconnected", |c| c.account.iter_mut().for_each(|a| a.deauthorized_at = Some(now()))),
     ("transfers_inactive", |c| c.account.iter_mut().for_each(|a| a.transfers = Capability::Inactive)),
     ("transfers_inactive", |c| c.account.iter_mut().for_each(|a| a.transfers = Capability::Pending)),

@@ -68,6 +68,7 @@ fn tell(case: &Case, reason: &Reason) -> Vec<Outgoing> {
             vec![Outgoing::to_admin(notice, "unassigned", payment.id, Some(payment.id))]
         }
         Reason::FeeConflict(_)
+        | Reason::AccountNotFound(_)
         | Reason::OtherMode
         | Reason::DestinationCharge
         | Reason::DisputeUnclear(..)

@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SubsecRound, Utc};
+
 use super::{Jobs, span};
+use crate::domain::facts::{AccountDetails, AccountFact, Stamp};
+use crate::domain::ids::{AccountId, EventId};
+use crate::domain::mentor::{Capability, NOT_FOUND};
+use crate::domain::triage::{Verdict, triage};
 use crate::ports::StoreError;
 
 /// Accounts read in one run at most.
@@ -19,12 +25,27 @@ pub(super) async fn refresh(jobs: &Jobs) -> Result<(), StoreError> {
         jobs.learn(&called.result).await;
         match called.result {
             Ok(account) => jobs.store.learn_account(account, jobs.clock.now()).await?,
-            Err(failure) => tracing::warn!(
-                account.id = id.as_str(),
-                error = failure.message(),
-                "a mentor's Stripe account cannot be read; their payments wait"
-            ),
+            Err(failure) => {
+                let (account_id, error) = (id.as_str(), failure.message());
+                tracing::warn!(account.id = account_id, error, "an account cannot be read; its mentor's payments wait");
+                // Stripe's plain no is kept, so that the account is not asked for in each run; it is asked again later.
+                if matches!(triage(&failure), Verdict::Reject | Verdict::HoldMentor) {
+                    jobs.store.learn_account(not_found(id, now), now).await?;
+                }
+            }
         }
     }
     Ok(())
+}
+
+fn not_found(id: AccountId, now: DateTime<Utc>) -> AccountFact {
+    let details = AccountDetails {
+        details_submitted: false,
+        payouts_enabled: false,
+        disabled_reason: Some(NOT_FOUND.to_owned()),
+    };
+    let transfers = Capability::Inactive;
+    // An event of the same second counts more than this.
+    let stamp = Stamp { told_at: now.trunc_subsecs(0), rank: i16::MIN, event_id: EventId::new("") };
+    AccountFact { id, transfers, details: Some(details), stamp }
 }

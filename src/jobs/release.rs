@@ -209,6 +209,10 @@ async fn claim(
                 tracing::info!(payment.id = id.0, why, "held right before its transfer");
             }
             Claimed::Waits(..) => counts.waiting += 1,
+            Claimed::Refused(id, error) => {
+                counts.waiting += 1;
+                tracing::error!(payment.id = id.0, error, "it could not be claimed; it is looked at again later");
+            }
             Claimed::Taken(PaymentId(id)) => tracing::debug!(payment.id = id, "another worker has it"),
         }
     }

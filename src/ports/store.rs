@@ -112,6 +112,8 @@ pub enum Claimed {
     Waits(PaymentId, Pause),
     /// Another worker has it.
     Taken(PaymentId),
+    /// The database refused; it is looked at again later.
+    Refused(PaymentId, String),
 }
 
 /// An operation taken up again.

@@ -100,8 +100,23 @@ impl Store for Database {
     }
 
     async fn claim(&self, ready: Vec<Preflighted>, lease: Lease, now: DateTime<Utc>) -> Result<Vec<Claimed>> {
-        let policy = self.policy.clone();
-        tx!(self.db, "claim payments", |conn| release::claim(conn, &ready, &lease, &policy, now))
+        match self.claim_together(ready.clone(), lease.clone(), now).await {
+            // One that the database refuses must not keep the others from being paid.
+            Err(StoreError::Refused { .. } | StoreError::Corrupt { .. }) => {
+                let mut claimed = Vec::with_capacity(ready.len());
+                for payment in ready {
+                    let id = payment.payment_id;
+                    match self.claim_together(vec![payment], lease.clone(), now).await {
+                        Err(error @ (StoreError::Refused { .. } | StoreError::Corrupt { .. })) => {
+                            claimed.push(Claimed::Refused(id, error.to_string()));
+                        }
+                        alone => claimed.extend(alone?),
+                    }
+                }
+                Ok(claimed)
+            }
+            claimed => claimed,
+        }
     }
 
     async fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> Result<()> {
@@ -224,6 +239,11 @@ impl Store for Database {
 }
 
 impl Database {
+    async fn claim_together(&self, ready: Vec<Preflighted>, lease: Lease, now: DateTime<Utc>) -> Result<Vec<Claimed>> {
+        let policy = self.policy.clone();
+        tx!(self.db, "claim payments", |conn| release::claim(conn, &ready, &lease, &policy, now))
+    }
+
     async fn record(&self, outcomes: Vec<Outcome>, now: DateTime<Utc>) -> Result<Vec<Recorded>> {
         let policy = self.policy.clone();
         tx!(self.db, "record outcomes", |conn| operations::record(conn, &outcomes, &policy, now))

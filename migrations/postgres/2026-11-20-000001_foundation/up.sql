@@ -403,7 +403,8 @@ END $$;
 CREATE TRIGGER accounts_wake_new AFTER INSERT ON accounts
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_account();
 CREATE TRIGGER accounts_wake AFTER UPDATE ON accounts
-    FOR EACH ROW WHEN (OLD.transfers <> NEW.transfers OR OLD.deauthorized_at IS DISTINCT FROM NEW.deauthorized_at)
+    FOR EACH ROW WHEN ((OLD.transfers, OLD.deauthorized_at, OLD.disabled_reason)
+                       IS DISTINCT FROM (NEW.transfers, NEW.deauthorized_at, NEW.disabled_reason))
     EXECUTE FUNCTION wake_payments_of_account();
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

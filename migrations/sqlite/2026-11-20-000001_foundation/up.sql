@@ -425,6 +425,7 @@ BEGIN
 END;
 CREATE TRIGGER accounts_wake AFTER UPDATE ON accounts
     FOR EACH ROW WHEN OLD.transfers <> NEW.transfers OR OLD.deauthorized_at IS NOT NEW.deauthorized_at
+        OR OLD.disabled_reason IS NOT NEW.disabled_reason
 BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status NOT IN ('transferred', 'releasing')

@@ -10,12 +10,21 @@ use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::release::Case;
+use crate::ports::StoreError;
 use crate::store::db::TxError;
 use crate::store::rows::{AccountRow, DisputeRow, HoldRow, MentorRow, PaymentRow};
 use crate::store::schema::{accounts, disputes, holds, mentors, operations, transfers};
 
 /// The cases of these payments, in the same order.
 pub(in crate::store) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Case>, TxError> {
+    Ok(load_each(conn, rows).await?.into_iter().collect::<Result<_, _>>()?)
+}
+
+/// The same, where one that cannot be read does not fail the others.
+pub(in crate::store) async fn load_each(
+    conn: &mut Conn,
+    rows: &[PaymentRow],
+) -> Result<Vec<Result<Case, StoreError>>, TxError> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -30,20 +39,33 @@ pub(in crate::store) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Resu
         .load(conn)
         .await?;
     let foreign = foreign_transfers(conn, &charges).await?;
-    let mut cases = Vec::with_capacity(rows.len());
-    for row in rows {
+    let known = Known { mentors, accounts, holds, disputes, foreign };
+    Ok(rows.iter().map(|row| known.case(row)).collect())
+}
+
+/// What was found about a batch of payments.
+struct Known {
+    mentors: HashMap<MentorId, Mentor>,
+    accounts: HashMap<AccountId, Account>,
+    holds: Vec<Hold>,
+    disputes: Vec<DisputeRow>,
+    foreign: HashMap<String, TransferId>,
+}
+
+impl Known {
+    fn case(&self, row: &PaymentRow) -> Result<Case, StoreError> {
         let payment = row.payment()?;
-        let mentor = payment.mentor_id.as_ref().and_then(|id| mentors.get(id)).cloned();
-        let account = mentor.as_ref().and_then(|m| m.account_id.as_ref()).and_then(|id| accounts.get(id)).cloned();
+        let mentor = payment.mentor_id.as_ref().and_then(|id| self.mentors.get(id)).cloned();
+        let account = mentor.as_ref().and_then(|m| m.account_id.as_ref());
+        let account = account.and_then(|id| self.accounts.get(id)).cloned();
         let charge = row.stripe_charge_id.as_deref();
-        let of_charge = disputes.iter().filter(|d| Some(d.stripe_charge_id.as_str()) == charge);
+        let of_charge = self.disputes.iter().filter(|d| Some(d.stripe_charge_id.as_str()) == charge);
         let disputes = of_charge.map(|d| d.clone().dispute()).collect::<Result<_, _>>()?;
-        let holds = holds.iter().filter(|hold| concerns(hold, payment.id, payment.mentor_id.as_ref()));
+        let holds = self.holds.iter().filter(|hold| concerns(hold, payment.id, payment.mentor_id.as_ref()));
         let holds = holds.cloned().collect();
-        let foreign_transfer = charge.and_then(|c| foreign.get(c)).cloned();
-        cases.push(Case { payment, holds, disputes, mentor, account, foreign_transfer });
+        let foreign_transfer = charge.and_then(|c| self.foreign.get(c)).cloned();
+        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer })
     }
-    Ok(cases)
 }
 
 fn concerns(hold: &Hold, payment: PaymentId, mentor: Option<&MentorId>) -> bool {

@@ -1,6 +1,6 @@
 //! Operations after their first claim: taking them up again, and tx 2 of the money rule.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -12,7 +12,7 @@ use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
 use crate::domain::rescue::{Step, next_step};
-use crate::ports::{AttemptRecord, Lease, Outcome, Reclaimed, Recorded};
+use crate::ports::{AttemptRecord, Lease, Outcome, Reclaimed, Recorded, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{OperationRow, PaymentRow, corrupt};
 use crate::store::schema::{operation_attempts as attempts, operations, payments};
@@ -30,23 +30,58 @@ pub(in crate::store) async fn reclaim(
     let cases = lock_cases(conn, rows.iter().map(|row| row.payment_id).collect()).await?;
     let mut reclaimed = Vec::with_capacity(rows.len());
     for row in rows {
-        let case = case_of(&cases, PaymentId(row.payment_id))?.clone();
-        // One that was on the wire, or whose outcome was not known, may have been done.
-        let maybe_done = row.maybe_done || row.state != "planned";
-        let unknown_since = row.unknown_since.or(maybe_done.then_some(Timestamp::from(now)));
-        let epoch = row.lease_epoch + 1;
-        let mut operation = row.operation()?;
-        operation.maybe_done = maybe_done;
-        operation.unknown_since = unknown_since.map(DateTime::from);
-        operation.lease_epoch = epoch;
-        let step = next_step(&operation, &case, policy, now);
-        if step == Step::Send {
-            operation.last_sent_at = Some(now);
+        let id = row.id;
+        match take_up(conn, row, &cases, lease, policy, now).await {
+            Ok(taken) => reclaimed.push(taken),
+            // One that cannot be read must not keep the others from being taken up.
+            Err(TxError::Store(error)) => put_aside(conn, id, &error, now).await?,
+            Err(error) => return Err(error),
         }
-        take(conn, &operation, lease, now).await?;
-        reclaimed.push(Reclaimed { operation, case, step });
     }
     Ok(reclaimed)
+}
+
+async fn take_up(
+    conn: &mut Conn,
+    row: OperationRow,
+    cases: &[Result<Case, StoreError>],
+    lease: &Lease,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Reclaimed, TxError> {
+    let case = case_of(cases, PaymentId(row.payment_id))?.clone();
+    // One that was on the wire, or whose outcome was not known, may have been done.
+    let maybe_done = row.maybe_done || row.state != "planned";
+    let unknown_since = row.unknown_since.or(maybe_done.then_some(Timestamp::from(now)));
+    let epoch = row.lease_epoch + 1;
+    let mut operation = row.operation()?;
+    operation.maybe_done = maybe_done;
+    operation.unknown_since = unknown_since.map(DateTime::from);
+    operation.lease_epoch = epoch;
+    let step = next_step(&operation, &case, policy, now);
+    if step == Step::Send {
+        operation.last_sent_at = Some(now);
+    }
+    take(conn, &operation, lease, now).await?;
+    Ok(Reclaimed { operation, case, step })
+}
+
+const ASIDE: TimeDelta = TimeDelta::hours(1);
+
+/// Looked at again in an hour; it keeps its claim on the payment.
+async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<Utc>) -> Result<(), TxError> {
+    tracing::error!(operation.id = id, %error, "it cannot be taken up until its row, or its payment's, is mended");
+    let later = Timestamp::from(now + ASIDE);
+    let row = operations::table.find(id);
+    diesel::update(row.filter(operations::state.eq("submitting")))
+        .set(operations::lease_until.eq(later))
+        .execute(conn)
+        .await?;
+    diesel::update(row.filter(operations::state.ne("submitting")))
+        .set(operations::next_attempt_at.eq(later))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn lock_due(conn: &mut Conn, limit: i64, now: Timestamp) -> Result<Vec<OperationRow>, TxError> {
@@ -86,15 +121,16 @@ async fn take(conn: &mut Conn, op: &Operation, lease: &Lease, now: DateTime<Utc>
     Ok(())
 }
 
-async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Case>, TxError> {
+async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Result<Case, StoreError>>, TxError> {
     let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked!(wanted).load(conn).await?;
-    cases::load(conn, &rows).await
+    cases::load_each(conn, &rows).await
 }
 
-fn case_of(cases: &[Case], id: PaymentId) -> Result<&Case, TxError> {
-    let found = cases.iter().find(|case| case.payment.id == id);
-    found.ok_or_else(|| corrupt(format!("payment {id}"), "an operation pays it, and it is not there").into())
+fn case_of(cases: &[Result<Case, StoreError>], id: PaymentId) -> Result<&Case, TxError> {
+    let is_it = |case: &&Result<Case, StoreError>| case.as_ref().is_ok_and(|case| case.payment.id == id);
+    let found = cases.iter().find(is_it).and_then(|case| case.as_ref().ok());
+    found.ok_or_else(|| corrupt(format!("payment {id}"), "an operation pays it, and its row is not in order").into())
 }
 
 /// Takes in what was read of a charge, and answers the facts as they are then.

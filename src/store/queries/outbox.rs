@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::notice::{Outgoing, Recipient};
 use crate::domain::policy::Policy;
-use crate::ports::{DueLetter, Lease, Sent};
+use crate::ports::{DueLetter, Lease, Sent, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, json};
 use crate::store::schema::emails;
@@ -85,8 +85,14 @@ pub(in crate::store) async fn lease(
             diesel::update(row).set(emails::next_attempt_at.eq(Timestamp::from(until))).execute(conn).await?;
             continue;
         }
+        let id = row.id;
         let rows = merged(conn, row).await?;
-        letters.push(letter(conn, &rows, lease).await?);
+        match letter(conn, &rows, lease).await {
+            Ok(letter) => letters.push(letter),
+            // One that cannot be read must not keep the others from being sent.
+            Err(TxError::Store(error)) => give_up(conn, id, &error).await?,
+            Err(error) => return Err(error),
+        }
     }
     Ok(letters)
 }
@@ -119,8 +125,17 @@ async fn merged(conn: &mut Conn, first: EmailRow) -> Result<Vec<EmailRow>, TxErr
     Ok(waiting.select(EmailRow::as_select()).load(conn).await?)
 }
 
+async fn give_up(conn: &mut Conn, id: i64, error: &StoreError) -> Result<(), TxError> {
+    tracing::error!(email.id = id, %error, "email given up: its row cannot be read");
+    let failed = (emails::state.eq("failed"), emails::error.eq(error.to_string()));
+    diesel::update(emails::table.find(id)).set(failed).execute(conn).await?;
+    Ok(())
+}
+
 async fn letter(conn: &mut Conn, rows: &[EmailRow], lease: &Lease) -> Result<DueLetter, TxError> {
     let first = rows.first().ok_or_else(|| corrupt("an email", "it has no rows"))?;
+    let notices = rows.iter().map(|row| json(format!("email {}", row.id), &row.notice));
+    let notices = notices.collect::<Result<Vec<_>, _>>()?;
     let with = first.sent_with.unwrap_or(first.id);
     let row_ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     diesel::update(emails::table.filter(emails::id.eq_any(&row_ids)))
@@ -133,12 +148,11 @@ async fn letter(conn: &mut Conn, rows: &[EmailRow], lease: &Lease) -> Result<Due
         .execute(conn)
         .await?;
     let written_at = DateTime::<Utc>::from(first.created_at);
-    let notices = rows.iter().map(|row| json(format!("email {}", row.id), &row.notice));
     Ok(DueLetter {
         message_id: format!("payoutd-{with}-{}", written_at.timestamp_millis()),
         to: first.to_address.clone(),
         written_at,
-        notices: notices.collect::<Result<_, _>>()?,
+        notices,
         attempts: first.attempts + 1,
         row_ids,
     })

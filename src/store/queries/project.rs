@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
-use super::told::{self, StampColumns, key_of_charge, stamp};
+use super::told::{self, StampColumns, lock_charge, stamp};
 use super::{Conn, is_projector};
 use crate::domain::assemble::{Assembled, assemble, mentor_in};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
@@ -88,26 +88,37 @@ pub(in crate::store) async fn apply(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Option<PaymentKey>, TxError> {
+    // The payment's row is locked before any other, as claiming does, so that the two cannot wait for each other.
     match fact {
         Fact::Payment(source) => {
+            let row = payments::table.filter(payments::payment_key.eq(source.key.as_str())).select(payments::id);
+            let _locked: Option<i64> = locked!(row).first(conn).await.optional()?;
             if keep_source(conn, source).await? {
                 put_together(conn, &source.key, policy, now).await?;
             }
             Ok(Some(source.key.clone()))
         }
         Fact::Refund(refund) => {
+            let key = lock_charge(conn, &refund.charge_id).await?;
             told::keep_refund(conn, refund).await?;
-            let key = key_of_charge(conn, &refund.charge_id).await?;
             if let Some(key) = &key {
                 put_together(conn, key, policy, now).await?;
             }
             Ok(key)
         }
         Fact::Dispute(dispute) => {
+            let key = lock_charge(conn, &dispute.dispute.charge_id).await?;
             told::keep_dispute(conn, dispute).await?;
-            key_of_charge(conn, &dispute.dispute.charge_id).await
+            Ok(key)
         }
-        Fact::Transfer(transfer) => told::keep_transfer(conn, transfer, now).await,
+        Fact::Transfer(transfer) => {
+            let key = match &transfer.charge_id {
+                Some(charge) => lock_charge(conn, charge).await?,
+                None => None,
+            };
+            told::keep_transfer(conn, transfer, now).await?;
+            Ok(key)
+        }
         Fact::Account(account) => told::keep_account(conn, account, None).await.map(|()| None),
         Fact::Deauthorized(account, stamp) => told::deauthorize(conn, account, stamp).await.map(|()| None),
         Fact::Payout(payout) => told::keep_payout(conn, payout).await.map(|()| None),
@@ -157,7 +168,8 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
         .set(columns)
         .execute(conn)
         .await?;
-    Ok(changed)
+    // When the charge's figure of refunds was told decides which failed refunds it still counts.
+    Ok(changed || says.refunded > MinorUnits::ZERO)
 }
 
 /// Puts a payment together from all that is known, and writes its row.

@@ -11,7 +11,7 @@ use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
 use crate::domain::release::{Case, Decision, Plan, decide};
 use crate::domain::settle::{Settlement, settle};
-use crate::ports::{Claimed, Lease, Picked, Preflighted};
+use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, corrupt};
 use crate::store::schema::{accounts, mentors, operations, payments};
@@ -30,7 +30,15 @@ pub(in crate::store) async fn pick_due(
     let due = due.order(payments::next_check_at).limit(limit).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked_if_free!(due).load(conn).await?;
     let mut picked = Picked { looked_at: rows.len(), ..Picked::default() };
-    for case in cases::load(conn, &rows).await? {
+    for (row, case) in rows.iter().zip(cases::load_each(conn, &rows).await?) {
+        let case = match case {
+            Ok(case) => case,
+            Err(error) => {
+                put_aside(conn, row.id, &error, now).await?;
+                picked.held += 1;
+                continue;
+            }
+        };
         let decision = decide(&case, policy, now);
         let settlement = settle(&case, &decision);
         match (decision, settlement) {
@@ -51,6 +59,22 @@ pub(in crate::store) async fn pick_due(
         }
     }
     Ok(picked)
+}
+
+/// A row that cannot be read, most likely changed by hand, waits for a person, and the others go on.
+async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<Utc>) -> Result<(), TxError> {
+    tracing::error!(payment.id = id, %error, "it is held until its row is mended");
+    diesel::update(payments::table.find(id))
+        .set((
+            payments::status.eq("held"),
+            payments::hold_reasons.eq("unreadable"),
+            payments::transfer_error.eq(error.to_string()),
+            payments::next_check_at.eq(None::<Timestamp>),
+            payments::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn write_settlement(

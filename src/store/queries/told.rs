@@ -22,14 +22,10 @@ pub(super) fn stamp((told_at, rank, event_id): StampColumns) -> Stamp {
     Stamp { told_at: told_at.into(), rank, event_id: EventId::new(event_id) }
 }
 
-/// The payment of a charge, where it is known.
-pub(super) async fn key_of_charge(conn: &mut Conn, charge: &ChargeId) -> Result<Option<PaymentKey>, TxError> {
-    let key: Option<String> = payments::table
-        .filter(payments::stripe_charge_id.eq(charge.as_str()))
-        .select(payments::payment_key)
-        .first(conn)
-        .await
-        .optional()?;
+/// Locks the payment of a charge, where it is known.
+pub(super) async fn lock_charge(conn: &mut Conn, charge: &ChargeId) -> Result<Option<PaymentKey>, TxError> {
+    let row = payments::table.filter(payments::stripe_charge_id.eq(charge.as_str())).select(payments::payment_key);
+    let key: Option<String> = locked!(row).first(conn).await.optional()?;
     Ok(key.map(PaymentKey::new))
 }
 
@@ -96,11 +92,7 @@ pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<
 }
 
 /// Keeps a transfer; what was reversed of it only ever grows.
-pub(super) async fn keep_transfer(
-    conn: &mut Conn,
-    fact: &TransferFact,
-    now: Timestamp,
-) -> Result<Option<PaymentKey>, TxError> {
+pub(super) async fn keep_transfer(conn: &mut Conn, fact: &TransferFact, now: Timestamp) -> Result<(), TxError> {
     let kept: Option<i64> =
         transfers::table.find(fact.id.as_str()).select(transfers::amount_reversed).first(conn).await.optional()?;
     let reversed = fact.reversed.get().max(kept.unwrap_or(0));
@@ -126,10 +118,7 @@ pub(super) async fn keep_transfer(
         .set((payments::transfer_status.eq(transfer_status(&latest).word()), payments::updated_at.eq(now)))
         .execute(conn)
         .await?;
-    match &fact.charge_id {
-        Some(charge) => key_of_charge(conn, charge).await,
-        None => Ok(None),
-    }
+    Ok(())
 }
 
 /// Keeps what was told of an account. Capability and the rest come in different events and have a stamp each.
