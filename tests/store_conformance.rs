@@ -14,12 +14,16 @@ mod world;
 mod accounts;
 #[path = "store_conformance/constraints.rs"]
 mod constraints;
+#[path = "store_conformance/decision.rs"]
+mod decision;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
 #[path = "store_conformance/leases.rs"]
 mod leases;
 #[path = "store_conformance/money_rule.rs"]
 mod money_rule;
+#[path = "store_conformance/outbox.rs"]
+mod outbox;
 #[path = "store_conformance/payments.rs"]
 mod payments;
 #[path = "store_conformance/projection.rs"]
