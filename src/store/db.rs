@@ -183,7 +183,9 @@ impl TxError {
             }
             // What tokio-postgres says of a connection has no code, and what a server says that goes away is told apart
             // by its words alone.
-            Self::Sql(Error::DatabaseError(_, info)) if BROKEN.iter().any(|words| info.message().starts_with(words)) => {
+            Self::Sql(Error::DatabaseError(_, info))
+                if BROKEN.iter().any(|words| info.message().starts_with(words)) =>
+            {
                 StoreError::Away(info.message().to_owned())
             }
             Self::Sql(Error::BrokenTransactionManager) => StoreError::Away("the connection broke".into()),
