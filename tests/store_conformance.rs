@@ -12,16 +12,26 @@ mod world;
 
 #[path = "store_conformance/accounts.rs"]
 mod accounts;
+#[path = "store_conformance/away.rs"]
+mod away;
 #[path = "store_conformance/constraints.rs"]
 mod constraints;
+#[path = "store_conformance/decision.rs"]
+mod decision;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
 #[path = "store_conformance/leases.rs"]
 mod leases;
+#[path = "store_conformance/migrations.rs"]
+mod migrations;
 #[path = "store_conformance/money_rule.rs"]
 mod money_rule;
+#[path = "store_conformance/outbox.rs"]
+mod outbox;
 #[path = "store_conformance/payments.rs"]
 mod payments;
+#[path = "store_conformance/plans.rs"]
+mod plans;
 #[path = "store_conformance/projection.rs"]
 mod projection;
 #[path = "store_conformance/triggers.rs"]

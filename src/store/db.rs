@@ -129,6 +129,15 @@ macro_rules! read {
     }};
 }
 
+/// How messages begin that tell of a connection that broke.
+const BROKEN: [&str; 5] = [
+    "connection closed",
+    "error communicating with the server",
+    "terminating connection",
+    "the database system is",
+    "unexpected message from server",
+];
+
 /// What ends a transaction early: the database's word, or ours.
 #[derive(Debug)]
 pub(super) enum TxError {
@@ -168,6 +177,13 @@ impl TxError {
         match self {
             Self::Store(error) => error,
             Self::Sql(Error::DatabaseError(DatabaseErrorKind::ClosedConnection, info)) => {
+                StoreError::Away(info.message().to_owned())
+            }
+            // What tokio-postgres says of a connection has no code, and what a server says that goes away is told apart
+            // by its words alone.
+            Self::Sql(Error::DatabaseError(_, info))
+                if BROKEN.iter().any(|words| info.message().starts_with(words)) =>
+            {
                 StoreError::Away(info.message().to_owned())
             }
             Self::Sql(Error::BrokenTransactionManager) => StoreError::Away("the connection broke".into()),

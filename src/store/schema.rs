@@ -69,6 +69,7 @@ tables! {
         dispute_period_ends -> Nullable<Instant>,
         dispute_requested -> Bool,
         dispute_reason -> Nullable<Text>,
+        flagged_by -> Nullable<Text>,
         charge_disputed -> Bool,
         destination_charge -> Bool,
         transfer_group -> Nullable<Text>,

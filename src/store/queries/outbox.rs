@@ -71,6 +71,8 @@ pub(in crate::store) async fn lease(
 ) -> Result<Vec<DueLetter>, TxError> {
     let due = emails::table
         .filter(emails::state.eq("queued").and(emails::next_attempt_at.le(Timestamp::from(now))))
+        // Of an email that was tried before, its first row stands for all of them.
+        .filter(emails::sent_with.is_null().or(emails::sent_with.eq(emails::id.nullable())))
         .order((emails::next_attempt_at, emails::id))
         .limit(limit)
         .select(EmailRow::as_select());
@@ -114,15 +116,19 @@ async fn quiet_until(conn: &mut Conn, row: &EmailRow, window: Duration) -> Resul
 /// The rows that go out as one email. Once tried, an email keeps its rows: the earlier try may have arrived.
 async fn merged(conn: &mut Conn, first: EmailRow) -> Result<Vec<EmailRow>, TxError> {
     let Some(key) = first.merge_key.clone() else { return Ok(vec![first]) };
-    let waiting = emails::table
-        .filter(emails::merge_key.eq(key).and(emails::state.eq("queued")))
-        .order(emails::id)
-        .into_boxed::<_>();
-    let waiting = match first.sent_with {
-        Some(with) => waiting.filter(emails::sent_with.eq(with)),
-        None => waiting.filter(emails::sent_with.is_null()),
+    let waiting = emails::table.filter(emails::merge_key.eq(key).and(emails::state.eq("queued"))).order(emails::id);
+    let rows = match first.sent_with {
+        Some(with) => {
+            let tried = waiting.filter(emails::sent_with.eq(with)).select(EmailRow::as_select());
+            locked!(tried).load(conn).await?
+        }
+        None => {
+            // Those that another worker takes at this moment go out with its email.
+            let fresh = waiting.filter(emails::sent_with.is_null()).select(EmailRow::as_select());
+            locked_if_free!(fresh).load(conn).await?
+        }
     };
-    Ok(waiting.select(EmailRow::as_select()).load(conn).await?)
+    Ok(rows)
 }
 
 async fn give_up(conn: &mut Conn, id: i64, error: &StoreError) -> Result<(), TxError> {

@@ -1,0 +1,265 @@
+//! What the queries read on a database that has grown: counted by PostgreSQL itself, in the plans of the very
+//! statements that the store runs and in the statistics of the tables.
+
+use std::time::Duration;
+
+use payoutd::domain::hold::Subject;
+use payoutd::domain::ids::PaymentId;
+use payoutd::ports::{PaymentRef, Store};
+use payoutd::store::Database;
+use serde_json::{Value, json};
+
+use crate::events::{hour, later};
+use crate::sql::{Sql, literal};
+use crate::world::{World, lease, open};
+
+/// Of a million payments each ten-thousandth is due. Of the others 800,000 are transferred, 100,000 held (half by a
+/// flag, half by a hold), and the rest waits for its window.
+const PAYMENTS: &str = "
+    INSERT INTO payments (payment_key, livemode, status, collection, stripe_payment_intent_id, stripe_charge_id,
+        mentor_id, currency, amount, platform_fee, mentor_amount, platform_fee_bps, paid_at, dispute_period_ends,
+        dispute_requested, hold_reasons, next_check_at, transfer_id, transfer_status)
+    SELECT 'pi_' || n, false, status, 'paid', 'pi_' || n, 'ch_' || n, 'm' || n % 20000, 'usd', 10000, 1000, 9000, 1000,
+        '{paid}', CASE status WHEN 'pending' THEN
+            CASE WHEN n % 10000 = 0 THEN timestamptz '{paid}' ELSE timestamptz '{later}' + n * interval '1 ms' END
+            ELSE timestamptz '{paid}' END,
+        status = 'held' AND n % 2 = 0, CASE status WHEN 'held' THEN 'flagged' ELSE '' END,
+        CASE WHEN n % 10000 = 0 THEN timestamptz '{paid}'
+             WHEN status = 'pending' THEN timestamptz '{later}' + n * interval '1 ms' END,
+        CASE status WHEN 'transferred' THEN 'tr_' || n END, CASE status WHEN 'transferred' THEN 'paid' END
+    FROM (SELECT n, CASE WHEN n % 10000 = 0 THEN 'pending' WHEN n % 10 < 8 THEN 'transferred'
+                         WHEN n % 10 = 8 THEN 'held' ELSE 'pending' END AS status
+          FROM generate_series(1, 1000000) AS n) AS rows";
+
+const OTHERS: &str = "
+    INSERT INTO mentors (id, stripe_account_id) SELECT 'm' || n, 'acct_' || n FROM generate_series(0, 19999) AS n;
+    INSERT INTO accounts (stripe_account_id, transfers, transfers_told_at, transfers_rank, transfers_event_id)
+        SELECT 'acct_' || n, 'active', '{paid}', 0, '' FROM generate_series(0, 19999) AS n;
+    INSERT INTO holds (payment_id, reason, actor) SELECT n, 'x', 'ada' FROM generate_series(8, 500000, 10) AS n;
+    INSERT INTO disputes (stripe_dispute_id, stripe_charge_id, amount, currency, status, reason, told_at, rank, event_id)
+        SELECT 'du_' || n, 'ch_' || n, 1, 'usd', 'won', '', '{paid}', 0, '' FROM generate_series(1, 100000) AS n;
+    INSERT INTO transfers (stripe_transfer_id, stripe_charge_id, destination, amount, currency, operation_key, created_at)
+        SELECT 'tr_' || n, 'ch_' || n, 'acct_1', 9000, 'usd', 'key ' || n, '{paid}' FROM generate_series(1, 100000) AS n;
+    INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
+        stripe_id, created_at, updated_at)
+        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', '{}', 'confirmed', 'tr_' || n, '{paid}', '{paid}'
+        FROM generate_series(1, 100000) AS n;
+    INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, payment_id, notice, state, created_at, sent_at)
+        SELECT 'key ' || n, CASE n % 2 WHEN 0 THEN 'admin:x' END, 'paid', 'admin', 'a@example.com', n, '{}', 'sent',
+        '{paid}', '{paid}' FROM generate_series(1, 100000) AS n;
+    INSERT INTO webhook_events (event_id, type, stripe_created, livemode, body, received_at, state)
+        SELECT 'evt_' || n, 'charge.succeeded', '{paid}', false, '', '{paid}', 'projected'
+        FROM generate_series(1, 100000) AS n";
+
+async fn grown() -> World {
+    let w = World::postgres().await;
+    let filler = Sql::open(w.url()).await;
+    // Triggers and foreign keys are passed over: what is written is right, and wakes nobody.
+    filler.run("SET session_replication_role = replica; SET synchronous_commit = off").await;
+    for statements in [PAYMENTS, OTHERS] {
+        filler.run(&statements.replace("{paid}", &literal(hour(0))).replace("{later}", &literal(hour(100)))).await;
+    }
+    drop(filler);
+    w.sql.run("VACUUM ANALYZE").await;
+    w
+}
+
+/// Waits until the statistics of all other connections are in: they are told when a connection ends.
+async fn alone(w: &World) {
+    let others = "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+        AND backend_type = 'client backend'";
+    while w.sql.count(others).await > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sequential scans begun and rows fetched through indexes, of all tables together.
+async fn reads(w: &World) -> (i64, i64) {
+    let row = w.sql.row("sum(seq_scan), sum(coalesce(idx_tup_fetch, 0))", "pg_stat_user_tables").await;
+    (row[0].as_i64().expect("a number"), row[1].as_i64().expect("a number"))
+}
+
+/// What a step read.
+struct Reading {
+    seq_scans: i64,
+    rows_by_index: i64,
+    plans: Vec<Plan>,
+}
+
+struct Plan {
+    statement: String,
+    root: Value,
+}
+
+impl Plan {
+    fn nodes(&self) -> Vec<&Value> {
+        let mut nodes = vec![&self.root];
+        let mut at = 0;
+        while at < nodes.len() {
+            nodes.extend(nodes[at]["Plans"].as_array().into_iter().flatten());
+            at += 1;
+        }
+        nodes
+    }
+
+    /// Rows that its scans looked at, those that they threw away included.
+    fn rows_read(&self) -> i64 {
+        let number = |node: &Value, field: &str| node[field].as_f64().unwrap_or(0.0).round() as i64;
+        let scans = self.nodes().into_iter().filter(|node| node.get("Relation Name").is_some());
+        let read = |node: &Value| {
+            let gone = ["Rows Removed by Filter", "Rows Removed by Index Recheck"].map(|field| number(node, field));
+            (number(node, "Actual Rows") + gone.iter().sum::<i64>()) * number(node, "Actual Loops").max(1)
+        };
+        // The node that writes names the relation too.
+        scans.filter(|node| node["Node Type"] != "ModifyTable").map(read).sum()
+    }
+
+    fn seq_scans(&self) -> Vec<&Value> {
+        self.nodes().into_iter().filter(|node| node["Node Type"] == "Seq Scan").collect()
+    }
+}
+
+/// Lets a store of its own do something, with PostgreSQL logging the plan of each statement as it ran.
+async fn reading<T>(w: &World, step: impl AsyncFnOnce(&Database) -> T) -> (T, Reading) {
+    alone(w).await;
+    let log = "(SELECT current_setting('data_directory') || '/server.log' AS path) AS log";
+    let offset = w.sql.value("(pg_stat_file(path)).size", log).await;
+    let before = reads(w).await;
+    let store = open(w.url());
+    let done = step(&store).await;
+    drop(store);
+    alone(w).await;
+    let after = reads(w).await;
+    let text = w.sql.value(&format!("pg_read_file(path, {offset}, 100000000)"), log).await;
+    let plans = plans_in(text.as_str().expect("text"));
+    assert!(!plans.is_empty(), "PostgreSQL logged no plan");
+    (done, Reading { seq_scans: after.0 - before.0, rows_by_index: after.1 - before.1, plans })
+}
+
+async fn log_plans(w: &World) {
+    let name = w.sql.value("current_database()::text", "(SELECT 1) AS one").await;
+    for (setting, value) in [
+        ("session_preload_libraries", "auto_explain"),
+        ("auto_explain.log_min_duration", "0"),
+        ("auto_explain.log_analyze", "on"),
+        ("auto_explain.log_buffers", "on"),
+        ("auto_explain.log_timing", "off"),
+        ("auto_explain.log_nested_statements", "on"),
+        ("auto_explain.log_format", "json"),
+    ] {
+        let name = name.as_str().expect("a name");
+        w.sql.run(&format!("LOAD 'auto_explain'; ALTER DATABASE \"{name}\" SET {setting} = '{value}'")).await;
+    }
+}
+
+/// `… LOG:  duration: 0.1 ms  plan:`, and the plan on the lines after it, which begin with a tab.
+fn plans_in(log: &str) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    let mut lines = log.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.ends_with("plan:") {
+            continue;
+        }
+        let mut text = String::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
+            text.push_str(line);
+        }
+        let plan: Value = serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}: {text}"));
+        let statement = plan["Query Text"].as_str().expect("text").to_owned();
+        plans.push(Plan { statement, root: plan["Plan"].clone() });
+    }
+    plans
+}
+
+fn assert_reads_little(what: &str, reading: &Reading, most_rows: i64) {
+    for plan in &reading.plans {
+        assert!(plan.seq_scans().is_empty(), "{what} scans a whole table: {}\n{:#}", plan.statement, plan.root);
+    }
+    let by_plans: i64 = reading.plans.iter().map(Plan::rows_read).sum();
+    assert_eq!(reading.seq_scans, 0, "{what}");
+    assert!(reading.rows_by_index <= most_rows, "{what}: {} rows by the statistics", reading.rows_by_index);
+    assert!(by_plans <= most_rows, "{what}: {by_plans} rows by the plans");
+}
+
+/// Given a million payments, 100,000 of them held and 100 due, when the due ones are picked, then hundreds of rows are
+/// read, not thousands; and nothing else that runs often reads a whole table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_depends_on_what_is_due() {
+    let w = grown().await;
+    log_plans(&w).await;
+    assert_eq!(w.sql.count("payments WHERE status = 'held'").await, 100_000);
+
+    let (picked, read) = reading(&w, async |s| s.pick_due(100, hour(90), later()).await).await;
+    assert_eq!(picked.expect("picked").ready.len(), 100);
+    let pick = read.plans.iter().find(|plan| plan.statement.contains("SKIP LOCKED")).expect("the pick");
+    assert_eq!(pick.rows_read(), 100, "{:#}", pick.root);
+    assert!(pick.nodes().iter().any(|node| node["Index Name"] == json!("payments_to_check")), "{:#}", pick.root);
+    assert_reads_little("a pick", &read, 999);
+
+    let (picked, read) = reading(&w, async |s| s.pick_due(100, hour(90), later()).await).await;
+    assert_eq!(picked.expect("picked").looked_at, 0);
+    assert_reads_little("a pick of nothing", &read, 10);
+
+    let ready = |id| payoutd::ports::Preflighted { payment_id: PaymentId(id), facts: Vec::new() };
+    let batch = (1..=50).map(|n| ready(n * 10_000)).collect();
+    let (claimed, read) = reading(&w, async |s| s.claim(batch, lease("one", later()), later()).await).await;
+    let submitted = claimed.expect("claimed").len();
+    assert_eq!(submitted, 50);
+    assert_reads_little("a claim of 50", &read, 999);
+
+    let (taken, read) = reading(&w, async |s| s.reclaim(100, lease("two", hour(80)), hour(80)).await).await;
+    assert_eq!(taken.expect("taken up").len(), 50);
+    assert_reads_little("a reclaim of 50", &read, 999);
+
+    let window = Duration::from_secs(60);
+    let (letters, read) = reading(&w, async |s| s.due_letters(10, window, lease("m", later()), later()).await).await;
+    assert!(letters.expect("leased").is_empty());
+    assert_reads_little("a look for emails", &read, 10);
+}
+
+/// Given a database that has grown, when people and webhooks come, then they are answered by what they ask for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn questions_are_answered_through_indexes() {
+    let w = grown().await;
+    log_plans(&w).await;
+    for text in ["ch_123", "pi_123", "tr_123", "booking that is not there"] {
+        let by = PaymentRef::Text(text.into());
+        let (found, read) = reading(&w, async |s| s.find_payment(by).await).await;
+        assert_eq!(found.expect("read").is_some(), text.ends_with("123"));
+        assert_reads_little(&format!("finding {text}"), &read, 60);
+    }
+    let (_, read) = reading(&w, async |s| s.timeline(PaymentId(123)).await.expect("read")).await;
+    assert_reads_little("a timeline", &read, 20);
+    let (_, read) = reading(&w, async |s| s.unprojected(100, hour(999)).await.expect("read")).await;
+    assert_reads_little("a look at the inbox", &read, 10);
+    let (_, read) = reading(&w, async |s| s.oldest_unprojected().await.expect("read")).await;
+    assert_reads_little("the oldest event", &read, 10);
+    let (_, read) = reading(&w, async |s| s.next_operation_at().await.expect("read")).await;
+    assert_reads_little("the next operation", &read, 10);
+
+    // Mentor m9 has 50 payments, of which the triggers wake those that are not transferred.
+    let on = Subject::Mentor(payoutd::domain::ids::MentorId::new("m9"));
+    let (_, read) =
+        reading(&w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
+    assert_reads_little("a hold on a mentor", &read, 300);
+    let on = Subject::Payment(PaymentId(19));
+    let (_, read) =
+        reading(&w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
+    assert_reads_little("a hold on a payment", &read, 50);
+    let facts = [
+        crate::events::charge("new").told("charge.succeeded", hour(0)),
+        crate::events::dispute("new", "123", "needs_response").told("charge.dispute.created", hour(1)),
+        crate::events::refund("new", "123", 5, "succeeded").told("refund.created", hour(1)),
+        crate::events::account("9", "inactive").told("account.updated", hour(1)).of_account("acct_9"),
+    ];
+    w.receives(&facts.map(|event| event.arrives(hour(1)))).await;
+    let waiting = w.store.unprojected(10, hour(1)).await.expect("read");
+    let batch = waiting.into_iter().map(|event| payoutd::ports::Projected {
+        row_id: event.row_id,
+        fact: Ok(payoutd::domain::event::facts(&event.body).expect("readable").1),
+        retry_at: hour(2),
+    });
+    let batch = batch.collect();
+    let (_, read) = reading(&w, async |s| s.project(batch, hour(1)).await.expect("projected")).await;
+    assert_reads_little("a projection", &read, 500);
+}
