@@ -29,66 +29,53 @@ pub(super) async fn lock_charge(conn: &mut Conn, charge: &ChargeId) -> Result<Op
     Ok(key.map(PaymentKey::new))
 }
 
-/// Keeps a refund if it is told later than what is kept.
+/// Keeps an object if it is told later than what is kept.
+macro_rules! keep_latest {
+    ($conn:expr, $table:ident, $key:ident = $id:expr, $stamp:expr, $columns:expr) => {{
+        let told = ($table::told_at, $table::rank, $table::event_id);
+        let kept = $table::table.find($id).select(told);
+        let kept: Option<StampColumns> = locked!(kept).first($conn).await.optional()?;
+        if kept.is_none_or(|kept| stamp(kept) < *$stamp) {
+            let columns = (
+                $table::told_at.eq(Timestamp::from($stamp.told_at)),
+                $table::rank.eq($stamp.rank),
+                $table::event_id.eq($stamp.event_id.as_str()),
+                $columns,
+            );
+            diesel::insert_into($table::table)
+                .values(($table::$key.eq($id), columns))
+                .on_conflict($table::$key)
+                .do_update()
+                .set(columns)
+                .execute($conn)
+                .await?;
+        }
+        Ok(())
+    }};
+}
+
+/// Keeps a refund.
 pub(super) async fn keep_refund(conn: &mut Conn, fact: &RefundFact) -> Result<(), TxError> {
-    let kept: Option<StampColumns> = refunds::table
-        .find(fact.id.as_str())
-        .select((refunds::told_at, refunds::rank, refunds::event_id))
-        .first(conn)
-        .await
-        .optional()?;
-    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
-        return Ok(());
-    }
     let columns = (
         refunds::stripe_charge_id.eq(fact.charge_id.as_str()),
         refunds::amount.eq(fact.amount.get()),
         refunds::currency.eq(fact.currency.code()),
         refunds::status.eq(&fact.status),
-        refunds::told_at.eq(Timestamp::from(fact.stamp.told_at)),
-        refunds::rank.eq(fact.stamp.rank),
-        refunds::event_id.eq(fact.stamp.event_id.as_str()),
     );
-    diesel::insert_into(refunds::table)
-        .values((refunds::stripe_refund_id.eq(fact.id.as_str()), columns))
-        .on_conflict(refunds::stripe_refund_id)
-        .do_update()
-        .set(columns)
-        .execute(conn)
-        .await?;
-    Ok(())
+    keep_latest!(conn, refunds, stripe_refund_id = fact.id.as_str(), &fact.stamp, columns)
 }
 
-/// Keeps a dispute if it is told later than what is kept.
+/// Keeps a dispute.
 pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<(), TxError> {
     let dispute = &fact.dispute;
-    let kept: Option<StampColumns> = disputes::table
-        .find(dispute.id.as_str())
-        .select((disputes::told_at, disputes::rank, disputes::event_id))
-        .first(conn)
-        .await
-        .optional()?;
-    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
-        return Ok(());
-    }
     let columns = (
         disputes::stripe_charge_id.eq(dispute.charge_id.as_str()),
         disputes::amount.eq(dispute.amount.get()),
         disputes::currency.eq(dispute.currency.code()),
         disputes::status.eq(&dispute.status),
         disputes::reason.eq(&dispute.reason),
-        disputes::told_at.eq(Timestamp::from(fact.stamp.told_at)),
-        disputes::rank.eq(fact.stamp.rank),
-        disputes::event_id.eq(fact.stamp.event_id.as_str()),
     );
-    diesel::insert_into(disputes::table)
-        .values((disputes::stripe_dispute_id.eq(dispute.id.as_str()), columns))
-        .on_conflict(disputes::stripe_dispute_id)
-        .do_update()
-        .set(columns)
-        .execute(conn)
-        .await?;
-    Ok(())
+    keep_latest!(conn, disputes, stripe_dispute_id = dispute.id.as_str(), &fact.stamp, columns)
 }
 
 /// Keeps a transfer; what was reversed of it only ever grows.
@@ -206,33 +193,14 @@ pub(super) async fn deauthorize(conn: &mut Conn, account: &AccountId, told: &Sta
     Ok(())
 }
 
-/// Keeps a payout if it is told later than what is kept.
+/// Keeps a payout.
 pub(super) async fn keep_payout(conn: &mut Conn, fact: &PayoutFact) -> Result<(), TxError> {
-    let kept: Option<StampColumns> = payouts::table
-        .find(fact.id.as_str())
-        .select((payouts::told_at, payouts::rank, payouts::event_id))
-        .first(conn)
-        .await
-        .optional()?;
-    if kept.is_some_and(|kept| stamp(kept) >= fact.stamp) {
-        return Ok(());
-    }
     let columns = (
         payouts::stripe_account_id.eq(fact.account_id.as_ref().map(AccountId::as_str)),
         payouts::amount.eq(fact.amount.get()),
         payouts::currency.eq(fact.currency.code()),
         payouts::status.eq(&fact.status),
         payouts::failure.eq(&fact.failure),
-        payouts::told_at.eq(Timestamp::from(fact.stamp.told_at)),
-        payouts::rank.eq(fact.stamp.rank),
-        payouts::event_id.eq(fact.stamp.event_id.as_str()),
     );
-    diesel::insert_into(payouts::table)
-        .values((payouts::stripe_payout_id.eq(fact.id.as_str()), columns))
-        .on_conflict(payouts::stripe_payout_id)
-        .do_update()
-        .set(columns)
-        .execute(conn)
-        .await?;
-    Ok(())
+    keep_latest!(conn, payouts, stripe_payout_id = fact.id.as_str(), &fact.stamp, columns)
 }
