@@ -353,4 +353,33 @@ stories! {
         let status = w.store.status(hour(3)).await.expect("read");
         assert_eq!(status.last_run.expect("a run").0, hour(2));
     }
+
+    /// Given a payment that somebody set back by hand although its transfer is under way, when it is claimed with others,
+    /// then it is not claimed again, and the others are.
+    async fn a_status_set_back_by_hand_pays_nothing_twice(w: World) {
+        w.paid_charges(&["a", "b"]).await;
+        w.picks(later()).await;
+        w.submits("a", later()).await;
+        w.person_runs("UPDATE payments SET status = 'pending' WHERE payment_key = 'pi_a'").await;
+        assert_eq!(w.picks_ready(later()).await, ["a"], "as far as the payment's row says");
+        let mut ready = Vec::new();
+        for name in ["a", "b"] {
+            ready.push(Preflighted { payment_id: w.payment_id(name).await, facts: Vec::new() });
+        }
+        let claimed = w.store.claim(ready, lease("one", later()), later()).await.expect("claimed");
+        assert!(matches!(claimed.as_slice(), [Claimed::Taken(_), Claimed::Submit(_)]), "{claimed:?}");
+        assert_eq!(w.sql.count("operations").await, 2);
+    }
+
+    /// Given a payment's row that nobody can read any more, then it is set aside, and the others are paid; mended, it is
+    /// paid too.
+    async fn one_unreadable_row_does_not_stop_the_others(w: World) {
+        w.paid_charges(&["a", "b"]).await;
+        w.person_runs("UPDATE payments SET currency = 'zzz' WHERE payment_key = 'pi_a'").await;
+        assert_eq!(w.picks_ready(later()).await, ["b"]);
+        let row = w.sql.row("status, hold_reasons, next_check_at", "payments WHERE payment_key = 'pi_a'").await;
+        assert_eq!(row, [json!("held"), json!("unreadable"), json!(null)]);
+        w.person_runs("UPDATE payments SET currency = 'usd' WHERE payment_key = 'pi_a'").await;
+        assert_eq!(w.picks_ready(later()).await, ["a"]);
+    }
 }

@@ -39,11 +39,14 @@ const OTHERS: &str = "
     INSERT INTO disputes (stripe_dispute_id, stripe_charge_id, amount, currency, status, reason, told_at, rank, event_id)
         SELECT 'du_' || n, 'ch_' || n, 1, 'usd', 'won', '', '{paid}', 0, '' FROM generate_series(1, 100000) AS n;
     INSERT INTO transfers (stripe_transfer_id, stripe_charge_id, destination, amount, currency, operation_key, created_at)
-        SELECT 'tr_' || n, 'ch_' || n, 'acct_1', 9000, 'usd', 'key ' || n, '{paid}' FROM generate_series(1, 100000) AS n;
+        SELECT 'tr_' || n, 'ch_' || n, 'acct_1', 9000, 'usd', 'key ' || n, '{paid}'
+        FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
+    INSERT INTO operation_attempts (operation_id, kind, started_at, duration_ms)
+        SELECT n, 'create', '{paid}', 5 FROM generate_series(1, 50000) AS n;
     INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
         stripe_id, created_at, updated_at)
         SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', '{}', 'confirmed', 'tr_' || n, '{paid}', '{paid}'
-        FROM generate_series(1, 100000) AS n;
+        FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
     INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, payment_id, notice, state, created_at, sent_at)
         SELECT 'key ' || n, CASE n % 2 WHEN 0 THEN 'admin:x' END, 'paid', 'admin', 'a@example.com', n, '{}', 'sent',
         '{paid}', '{paid}' FROM generate_series(1, 100000) AS n;
@@ -60,7 +63,7 @@ async fn grown() -> World {
         filler.run(&statements.replace("{paid}", &literal(hour(0))).replace("{later}", &literal(hour(100)))).await;
     }
     drop(filler);
-    w.sql.run("VACUUM ANALYZE").await;
+    w.sql.run("ANALYZE").await;
     w
 }
 
@@ -215,36 +218,34 @@ async fn what_is_read_depends_on_what_is_due() {
     let (letters, read) = reading(&w, async |s| s.due_letters(10, window, lease("m", later()), later()).await).await;
     assert!(letters.expect("leased").is_empty());
     assert_reads_little("a look for emails", &read, 10);
+    questions_are_answered_through_indexes(&w).await;
 }
 
-/// Given a database that has grown, when people and webhooks come, then they are answered by what they ask for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn questions_are_answered_through_indexes() {
-    let w = grown().await;
-    log_plans(&w).await;
+/// What people and webhooks ask is answered by what they ask for, however much is stored.
+async fn questions_are_answered_through_indexes(w: &World) {
     for text in ["ch_123", "pi_123", "tr_123", "booking that is not there"] {
         let by = PaymentRef::Text(text.into());
-        let (found, read) = reading(&w, async |s| s.find_payment(by).await).await;
+        let (found, read) = reading(w, async |s| s.find_payment(by).await).await;
         assert_eq!(found.expect("read").is_some(), text.ends_with("123"));
         assert_reads_little(&format!("finding {text}"), &read, 60);
     }
-    let (_, read) = reading(&w, async |s| s.timeline(PaymentId(123)).await.expect("read")).await;
+    let (_, read) = reading(w, async |s| s.timeline(PaymentId(123)).await.expect("read")).await;
     assert_reads_little("a timeline", &read, 20);
-    let (_, read) = reading(&w, async |s| s.unprojected(100, hour(999)).await.expect("read")).await;
+    let (_, read) = reading(w, async |s| s.unprojected(100, hour(999)).await.expect("read")).await;
     assert_reads_little("a look at the inbox", &read, 10);
-    let (_, read) = reading(&w, async |s| s.oldest_unprojected().await.expect("read")).await;
+    let (_, read) = reading(w, async |s| s.oldest_unprojected().await.expect("read")).await;
     assert_reads_little("the oldest event", &read, 10);
-    let (_, read) = reading(&w, async |s| s.next_operation_at().await.expect("read")).await;
+    let (_, read) = reading(w, async |s| s.next_operation_at().await.expect("read")).await;
     assert_reads_little("the next operation", &read, 10);
 
     // Mentor m9 has 50 payments, of which the triggers wake those that are not transferred.
     let on = Subject::Mentor(payoutd::domain::ids::MentorId::new("m9"));
     let (_, read) =
-        reading(&w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
+        reading(w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
     assert_reads_little("a hold on a mentor", &read, 300);
     let on = Subject::Payment(PaymentId(19));
     let (_, read) =
-        reading(&w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
+        reading(w, async |s| s.place_hold(on, "ada".into(), "x".into(), later()).await.expect("held")).await;
     assert_reads_little("a hold on a payment", &read, 50);
     let facts = [
         crate::events::charge("new").told("charge.succeeded", hour(0)),
@@ -260,6 +261,6 @@ async fn questions_are_answered_through_indexes() {
         retry_at: hour(2),
     });
     let batch = batch.collect();
-    let (_, read) = reading(&w, async |s| s.project(batch, hour(1)).await.expect("projected")).await;
+    let (_, read) = reading(w, async |s| s.project(batch, hour(1)).await.expect("projected")).await;
     assert_reads_little("a projection", &read, 500);
 }

@@ -182,6 +182,8 @@ CREATE UNIQUE INDEX holds_open_on_payment ON holds (payment_id, source, actor)
     WHERE lifted_at IS NULL AND payment_id IS NOT NULL;
 CREATE UNIQUE INDEX holds_open_on_mentor ON holds (mentor_id, source, actor)
     WHERE lifted_at IS NULL AND mentor_id IS NOT NULL;
+-- Serves: a payment's timeline, which shows lifted holds too.
+CREATE INDEX holds_by_payment ON holds (payment_id) WHERE payment_id IS NOT NULL;
 
 -- Operations --------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, cases, outbox, project};
 use crate::domain::ids::{AccountId, OperationId, PaymentId, PaymentKey};
-use crate::domain::operation::{Operation, TransferOrder, transfer_key};
+use crate::domain::operation::{Operation, OperationState, TransferOrder, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
 use crate::domain::release::{Case, Decision, Plan, decide};
@@ -163,27 +163,42 @@ async fn claim_one(
     }
     match decision {
         Decision::Release(plan) => {
+            let latest = latest_operation(conn, id).await?;
+            // The payment's status says otherwise only if somebody set it by hand.
+            if latest.as_ref().is_some_and(|(_, state)| state != OperationState::Rejected.word()) {
+                return Ok(Claimed::Taken(id));
+            }
+            let generation = latest.map_or(0, |(generation, _)| generation) + 1;
             let key = PaymentKey::new(&row.payment_key);
-            Ok(Claimed::Submit(commit_intent(conn, &key, &plan, lease, now).await?))
+            Ok(Claimed::Submit(commit_intent(conn, &key, generation, &plan, lease, now).await?))
         }
         Decision::Wait(pause) => Ok(Claimed::Waits(id, pause)),
         Decision::Hold(reasons) => Ok(Claimed::Held(id, reasons)),
     }
 }
 
+/// The generation and state of a payment's latest operation. Only the latest can be live.
+async fn latest_operation(conn: &mut Conn, payment: PaymentId) -> Result<Option<(i32, String)>, TxError> {
+    let latest = operations::table
+        .filter(operations::payment_id.eq(payment.0))
+        .order(operations::generation.desc())
+        .select((operations::generation, operations::state))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(latest)
+}
+
 /// Writes the operation, leased to this worker, and marks the payment.
 async fn commit_intent(
     conn: &mut Conn,
     payment_key: &PaymentKey,
+    generation: i32,
     plan: &Plan,
     lease: &Lease,
     now: DateTime<Utc>,
 ) -> Result<Operation, TxError> {
     let at = Timestamp::from(now);
-    let of_payment = operations::table.filter(operations::payment_id.eq(plan.payment_id.0));
-    let latest: Option<i32> =
-        of_payment.order(operations::generation.desc()).select(operations::generation).first(conn).await.optional()?;
-    let generation = latest.unwrap_or(0) + 1;
     let key = transfer_key(payment_key, generation);
     let order = TransferOrder::from_plan(plan);
     let parameters = serde_json::to_value(&order).map_err(|e| corrupt(&key, e))?;
