@@ -32,10 +32,10 @@ async fn due(w: &World, now: DateTime<Utc>) -> Vec<DueLetter> {
 }
 
 fn whys(letter: &DueLetter) -> Vec<&str> {
-    let why = |notice| match notice {
-        &Notice::BreakerOpened { ref why, .. } => why.as_str(),
-        other => panic!("{other:?}"),
-    };
+    fn why(notice: &Notice) -> &str {
+        let Notice::BreakerOpened { why, .. } = notice else { panic!("{notice:?}") };
+        why
+    }
     letter.notices.iter().map(why).collect()
 }
 

@@ -56,7 +56,6 @@ impl Sql {
     }
 
     /// Runs statements that must be refused, and answers the database's words.
-    #[track_caller]
     pub async fn refusal_of(&self, statements: &str) -> String {
         match self.try_run(statements).await {
             Ok(()) => panic!("not refused: {statements}"),
