@@ -22,7 +22,9 @@ pub fn delay(policy: &RetryPolicy, attempt: u32, seed: i64) -> Duration {
     };
     let steps = attempt.clamp(1, 32);
     let full = (0..steps).filter_map(|_| backoff.next_backoff()).last().unwrap_or(policy.max).min(policy.max);
-    full - full / 4 * jitter_percent(seed, attempt) / 100
+    let wait = full - full / 4 * jitter_percent(seed, attempt) / 100;
+    // The database holds milliseconds.
+    Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A number from 0 to 100 that looks random and is not (splitmix64's finisher).

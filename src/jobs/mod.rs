@@ -122,6 +122,7 @@ impl Jobs {
     /// Starts every loop on `tasks`. They end once `stop` is cancelled and what is under way has ended.
     pub fn start(self: &Arc<Self>, tasks: &TaskTracker) -> Result<(), ScheduleError> {
         check_schedule(&self.settings.schedule)?;
+        tasks.spawn(release::wake_held_by_settings(self.clone()));
         tasks.spawn(project::keep_projecting(self.clone()));
         tasks.spawn(release::keep_releasing(self.clone()));
         tasks.spawn(rescue::keep_rescuing(self.clone()));

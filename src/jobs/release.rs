@@ -32,6 +32,15 @@ pub(super) async fn keep_releasing(jobs: Arc<Jobs>) {
     }
 }
 
+/// Once, at the start: the settings may be others than those that held a payment.
+pub(super) async fn wake_held_by_settings(jobs: Arc<Jobs>) {
+    match jobs.store.wake_held_by_settings().await {
+        Ok(0) => {}
+        Ok(payments) => tracing::info!(payments, "held by a minimum or the key's mode: looked at again"),
+        Err(error) => tracing::error!(%error, "what a minimum or the key's mode held could not be looked at again"),
+    }
+}
+
 impl Jobs {
     /// Does one run. Runs of the same daemon follow each other; runs of several share the work.
     pub async fn run(self: &Arc<Self>, trigger: Trigger) -> Result<RunCounts, StoreError> {

@@ -251,6 +251,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Claimed>, StoreError>;
     /// Lets a payment wait, since its charge could not be read.
     async fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> Result<(), StoreError>;
+    /// Has payments looked at again that the operator's settings held: those may have changed since.
+    async fn wake_held_by_settings(&self) -> Result<usize, StoreError>;
     /// Connected accounts of mentors that Stripe has not told of, or not since `stale_before` while not active.
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>, StoreError>;
     /// Records what an account was read as.

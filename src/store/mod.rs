@@ -123,6 +123,10 @@ impl Store for Database {
         tx!(self.db, "postpone payments", |conn| release::postpone(conn, &payments, pause))
     }
 
+    async fn wake_held_by_settings(&self) -> Result<usize> {
+        tx!(self.db, "wake payments", |conn| release::wake_held_by_settings(conn))
+    }
+
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {
         read!(self.db, "read accounts", |conn| release::accounts_to_read(conn, stale_before.into(), limit))
     }

@@ -266,6 +266,14 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     Ok(())
 }
 
+/// Wakes what a minimum or the key's mode held.
+pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<usize, TxError> {
+    let by_settings = payments::hold_reasons.like("%below_minimum%").or(payments::hold_reasons.like("%other_mode%"));
+    let held = payments::table.filter(payments::status.eq("held").and(by_settings));
+    let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
+    Ok(diesel::update(held).set(due).execute(conn).await?)
+}
+
 /// Accounts of mentors that Stripe has not told of, or that were not active when last told of, longer ago than
 /// `stale_before`.
 pub(in crate::store) async fn accounts_to_read(
