@@ -7,7 +7,7 @@ mod wiring;
 
 pub use clock::SystemClock;
 pub use daemon::{Daemon, Listening};
-pub use wiring::{AppError, Worker, open_database, policy, ready_database};
+pub use wiring::{AppError, Worker, existing_database, open_database, policy, ready_database};
 
 /// The sandbox, for those who start one beside the daemon.
 pub use crate::sandbox;

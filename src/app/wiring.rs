@@ -9,13 +9,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::SystemClock;
-use crate::config::{Config, ConfigError, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts};
+use crate::config::{
+    Config, ConfigError, DatabaseUrl, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts,
+};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
 use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
 use crate::mail::{MailRoom, MailSetupError};
-use crate::ports::{Clock, StoreError};
+use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
 use crate::{mail, stripe};
 
@@ -45,6 +47,23 @@ pub enum AppError {
         /// The system's words.
         why: std::io::Error,
     },
+    /// There is no such SQLite file.
+    #[error(
+        "there is no database at {}: start the daemon or run `payoutd migrate` to make it, or set database.url to where it is",
+        path.display()
+    )]
+    NoDatabase {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// An amount in a currency that there is not.
+    #[error("minimums.{key}: {why}")]
+    Minimum {
+        /// The setting.
+        key: String,
+        /// What is wrong.
+        why: crate::domain::money::UnknownCurrency,
+    },
     /// A file that the settings name.
     #[error("{key}: cannot read {}: {why}", path.display())]
     File {
@@ -58,14 +77,17 @@ pub enum AppError {
 }
 
 /// The rules' numbers. Without a Stripe key the mode is test mode.
-pub fn policy(config: &Config) -> Policy {
+pub fn policy(config: &Config) -> Result<Policy, AppError> {
     let mode = config.stripe.secret_key.as_ref().and_then(KeyMode::of);
-    let minimum = |(code, amount): (&String, &i64)| Some((Currency::parse(code).ok()?, MinorUnits::new(*amount)?));
-    Policy {
+    let minimum = |(code, amount): (&String, &i64)| {
+        let currency = Currency::parse(code).map_err(|why| AppError::Minimum { key: code.clone(), why })?;
+        Ok((currency, MinorUnits::new(*amount).unwrap_or_default()))
+    };
+    Ok(Policy {
         livemode: mode.is_some_and(KeyMode::livemode),
         platform_fee_bps: config.fees.platform_fee_bps,
         dispute_window: config.window.dispute_window,
-        minimums: config.minimums.iter().filter_map(minimum).collect::<BTreeMap<_, _>>(),
+        minimums: config.minimums.iter().map(minimum).collect::<Result<BTreeMap<_, _>, AppError>>()?,
         names: MetadataNames {
             mentor_id: config.metadata.mentor_id.clone(),
             booking_id: config.metadata.booking_id.clone(),
@@ -74,7 +96,7 @@ pub fn policy(config: &Config) -> Policy {
         },
         admin_email: config.mail.admin_email.clone().unwrap_or_default(),
         retry: retry_policy(config),
-    }
+    })
 }
 
 fn retry_policy(config: &Config) -> RetryPolicy {
@@ -97,7 +119,20 @@ fn retry_policy(config: &Config) -> RetryPolicy {
 pub fn open_database(config: &Config) -> Result<Database, AppError> {
     let url = config.database.url.expose();
     let connections = usize::try_from(config.database.pool_size).unwrap_or(usize::MAX);
-    Ok(Database::open_with(&url, connections, Arc::new(policy(config)))?)
+    Ok(Database::open_with(&url, connections, Arc::new(policy(config)?))?)
+}
+
+/// The configured database as it is, for those who only look or decide: it must be there and up to date. An SQLite file is
+/// not made for them.
+pub async fn existing_database(config: &Config) -> Result<Database, AppError> {
+    if let DatabaseUrl::Sqlite { path } = &config.database.url
+        && !path.exists()
+    {
+        return Err(AppError::NoDatabase { path: path.clone() });
+    }
+    let database = open_database(config)?;
+    database.check().await?;
+    Ok(database)
 }
 
 /// The configured database, brought up to date where the settings say so, else refused unless it is.
@@ -143,7 +178,7 @@ impl Worker {
             stripe: Arc::new(client),
             mailer: Arc::new(mailer),
             clock: clock.clone(),
-            policy: Arc::new(policy(config)),
+            policy: Arc::new(policy(config)?),
             settings,
             stop: stop.clone(),
         };

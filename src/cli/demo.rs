@@ -40,7 +40,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<ExitCode> {
     }
     let say = |line: &str| {
         if !args.json {
-            println!("{line}");
+            outln!("{line}");
         }
     };
     let sandbox = start_sandbox().await?;
@@ -132,8 +132,8 @@ async fn wait_for_the_end(sandbox: &Sandbox, daemon: &Daemon) -> Result<()> {
     loop {
         deliver_news(sandbox).await;
         let figures = database.status(SystemClock.now()).await?;
-        let moving = figures.payments.iter().any(|(status, _)| status == "pending" || status == "releasing");
-        let queued = figures.emails.iter().any(|(state, _)| state == "queued");
+        let moving = ["pending", "releasing"].iter().any(|status| figures.payments.contains_key(*status));
+        let queued = figures.emails.contains_key("queued");
         if !moving && !queued && figures.events.is_empty() && sandbox.undelivered().is_empty() {
             return Ok(());
         }

@@ -20,12 +20,11 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) async fn explain(config: &Config, args: ExplainArgs) -> Result<()> {
-    let database = app::open_database(config)?;
-    database.check().await?;
+    let database = app::existing_database(config).await?;
     let found = database.find_payment(super::payment_ref(&args.payment)).await?;
     let view = found.ok_or_else(|| super::no_such_payment(&args.payment))?;
     let story = database.timeline(view.case.payment.id).await?;
-    let policy = policy_for(config, &view);
+    let policy = policy_for(config, &view)?;
     if args.output.json {
         return print_json(&view, &policy, &story);
     }
@@ -34,20 +33,20 @@ pub(super) async fn explain(config: &Config, args: ExplainArgs) -> Result<()> {
 }
 
 /// Without a Stripe key nobody knows the mode; then the payment's own is taken.
-fn policy_for(config: &Config, view: &PaymentView) -> Policy {
-    let mut policy = app::policy(config);
+fn policy_for(config: &Config, view: &PaymentView) -> Result<Policy> {
+    let mut policy = app::policy(config)?;
     if config.stripe.secret_key.is_none() {
         policy.livemode = view.case.payment.livemode;
     }
-    policy
+    Ok(policy)
 }
 
 fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     let (payment, now) = (&view.case.payment, app::SystemClock.now());
     let amount = |minor| payment.currency.display(minor);
     let fee = crate::domain::money::MinorUnits::new(view.platform_fee_minor).unwrap_or_default();
-    println!("Payment {}: {}\n", payment.id, payment.status);
-    let line = |name: &str, value: String| println!("  {name:<16}{value}");
+    outln!("Payment {}: {}\n", payment.id, payment.status);
+    let line = |name: &str, value: String| outln!("  {name:<18}{value}");
     line(
         "paid by customer",
         format!(
@@ -64,16 +63,17 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
-    println!("\nDecision: {}", headline(view, policy, now));
-    if let Decision::Hold(reasons) = decide(&view.case, policy, now) {
+    outln!("\nDecision: {}", headline(view, policy, now));
+    let paid = payment.transfer_id.is_some();
+    if let (Decision::Hold(reasons), false) = (decide(&view.case, policy, now), paid) {
         for reason in reasons {
-            println!("  - {} [{}]", reason.sentence(), reason.code());
+            outln!("  - {} [{}]", reason.sentence(), reason.code());
         }
     }
-    println!("Next look: {}", next_look(view, now));
-    println!("\nWhat happened");
+    outln!("Next look: {}", next_look(view, now));
+    outln!("\nWhat happened");
     let rows = story.iter().map(|entry| vec![show::time(entry.at), entry.kind.clone(), entry.what.clone()]);
-    println!("{}", show::table(&["when", "kind", "what"], &[], rows));
+    outln!("{}", show::table(&["when", "kind", "what"], &[], rows));
 }
 
 fn mentor(view: &PaymentView) -> String {
@@ -96,6 +96,7 @@ fn headline(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::U
 
 fn next_look(view: &PaymentView, now: chrono::DateTime<chrono::Utc>) -> String {
     match view.next_check_at {
+        _ if view.case.payment.transfer_id.is_some() => "none is needed".into(),
         Some(at) if at <= now => "at the next run".into(),
         Some(at) => show::time(at),
         None => "when a fact about it changes".into(),

@@ -19,41 +19,44 @@ pub(super) struct HoldArgs {
     #[arg(long, value_name = "ID")]
     mentor: Option<String>,
     /// Why, in words; kept for ever
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_parser = super::words)]
     reason: String,
 }
 
 pub(super) async fn hold(config: &Config, args: HoldArgs) -> Result<()> {
-    let database = open(config).await?;
+    let database = app::existing_database(config).await?;
     let subject = subject(&database, &args).await?;
     let now = app::SystemClock.now();
     match database.place_hold(subject.clone(), super::actor(), args.reason, now).await? {
-        Some(_) => println!("{} is on hold. It is not paid until `payoutd lift`.", name(&subject)),
-        None => println!("{} is on hold by you already; nothing changed.", name(&subject)),
+        Some(_) => outln!("{} is on hold. It is not paid until `payoutd lift`.", name(&subject)),
+        None => outln!("{} is on hold by you already; nothing changed.", name(&subject)),
     }
-    if let Subject::Payment(id) = subject {
-        warn_if_late(&database, id).await?;
+    match subject {
+        Subject::Payment(id) => warn_if_late(&database, id).await?,
+        Subject::Mentor(id) => warn_if_unknown(&database, id).await?,
+    }
+    Ok(())
+}
+
+/// A typing mistake holds nobody.
+async fn warn_if_unknown(database: &Database, id: MentorId) -> Result<()> {
+    if database.mentors(Some(id.clone()), 1).await?.is_empty() {
+        outln!("But no mentor `{id}` is registered: is that how the platform writes the id? (payoutd mentor list)");
     }
     Ok(())
 }
 
 pub(super) async fn lift(config: &Config, args: HoldArgs) -> Result<()> {
-    let database = open(config).await?;
+    let database = app::existing_database(config).await?;
     let subject = subject(&database, &args).await?;
     let lifted = database.lift_holds(subject.clone(), super::actor(), args.reason, app::SystemClock.now()).await?;
     if lifted.is_empty() {
-        println!("{} had no open hold; nothing changed.", name(&subject));
+        outln!("{} had no open hold; nothing changed.", name(&subject));
     }
     for hold in lifted {
-        println!("Lifted: placed by {} on {}: {}", hold.actor, super::show::time(hold.placed_at), hold.reason);
+        outln!("Lifted: placed by {} on {}: {}", hold.actor, super::show::time(hold.placed_at), hold.reason);
     }
     Ok(())
-}
-
-async fn open(config: &Config) -> Result<Database> {
-    let database = app::open_database(config)?;
-    database.check().await?;
-    Ok(database)
 }
 
 async fn subject(database: &Database, args: &HoldArgs) -> Result<Subject> {
@@ -77,9 +80,9 @@ async fn warn_if_late(database: &Database, id: crate::domain::ids::PaymentId) ->
     use crate::domain::payment::PaymentStatus;
     let view = database.find_payment(crate::ports::PaymentRef::Number(id)).await?;
     match view.map(|view| view.case.payment.status) {
-        Some(PaymentStatus::Transferred) => println!("But it was transferred already; the hold cannot take that back."),
+        Some(PaymentStatus::Transferred) => outln!("But it was transferred already; the hold cannot take that back."),
         Some(PaymentStatus::Releasing) => {
-            println!("But its transfer is under way; should it succeed, the admin is told.")
+            outln!("But its transfer is under way; should it succeed, the admin is told.")
         }
         _ => {}
     }

@@ -58,15 +58,14 @@ pub(super) struct ShowArgs {
 type Row = (Mentor, Option<Account>, Vec<Hold>);
 
 pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()> {
-    let database = app::open_database(config)?;
-    database.check().await?;
+    let database = app::existing_database(config).await?;
     match command {
         MentorCommand::Add(args) => {
             let (id, change) = change(args)?;
             let mentor = database.put_mentor(id, change, super::actor(), app::SystemClock.now()).await?;
-            println!("Mentor {} is recorded; their payments are looked at in the next run.", mentor.id);
+            outln!("Mentor {} is recorded; their payments are looked at in the next run.", mentor.id);
             if mentor.account_id.is_none() {
-                println!("Without --account nothing can be paid to them yet.");
+                outln!("Without --account nothing can be paid to them yet.");
             }
         }
         MentorCommand::List(args) => list(&database.mentors(None, args.limit).await?, args.output.json)?,
@@ -107,7 +106,7 @@ fn list(rows: &[Row], json: bool) -> Result<()> {
         return show::json(&rows.iter().map(as_json).collect::<Vec<_>>());
     }
     if rows.is_empty() {
-        println!("No mentors yet: payoutd mentor add ID --account acct_… --email … --name …");
+        outln!("No mentors yet: payoutd mentor add ID --account acct_… --email … --name …");
         return Ok(());
     }
     let dash = || "-".to_owned();
@@ -122,7 +121,7 @@ fn list(rows: &[Row], json: bool) -> Result<()> {
             standing(row),
         ]
     });
-    println!("{}", show::table(&["mentor", "name", "email", "account", "standing"], &[], cells));
+    outln!("{}", show::table(&["mentor", "name", "email", "account", "standing"], &[], cells));
     Ok(())
 }
 
@@ -132,8 +131,8 @@ fn one(row: &Row, json: bool) -> Result<()> {
     }
     let (mentor, account, holds) = row;
     let dash = || "-".to_owned();
-    let line = |name: &str, value: String| println!("  {name:<14}{value}");
-    println!("Mentor {}: {}\n", mentor.id, standing(row));
+    let line = |name: &str, value: String| outln!("  {name:<14}{value}");
+    outln!("Mentor {}: {}\n", mentor.id, standing(row));
     line("name", mentor.name.clone().unwrap_or_else(dash));
     line("email", mentor.email.clone().unwrap_or_else(dash));
     line("account", mentor.account_id.as_ref().map_or_else(dash, ToString::to_string));

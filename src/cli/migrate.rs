@@ -25,10 +25,10 @@ pub(super) async fn migrate(config: &Config, args: MigrateArgs) -> Result<()> {
 
 fn say(verb: &str, migrations: &[String]) -> Result<()> {
     for migration in migrations {
-        println!("{verb} {migration}");
+        outln!("{verb} {migration}");
     }
     if migrations.is_empty() {
-        println!("The database is up to date.");
+        outln!("The database is up to date.");
     }
     Ok(())
 }

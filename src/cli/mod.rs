@@ -1,5 +1,10 @@
 //! The command line: one file a subcommand. Reads arguments and settings, calls `app`, prints; decides nothing.
 
+/// Prints a line; a reader who has gone away (`| head`) ends the program quietly instead of with a panic.
+macro_rules! outln {
+    ($($arg:tt)*) => { $crate::cli::show::line(&format!($($arg)*)) };
+}
+
 mod demo;
 mod explain;
 mod hold;
@@ -24,7 +29,7 @@ use crate::domain::ids::PaymentId;
 use crate::ports::PaymentRef;
 use crate::telemetry;
 
-/// Pays mentors what their customers paid, once, after the dispute window.
+/// Pays a marketplace's mentors their share of what customers paid, after the dispute window, never twice.
 #[derive(Debug, Parser)]
 #[command(name = "payoutd", version, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
@@ -129,6 +134,14 @@ fn log(config: &Config) -> Result<()> {
         LogFormat::Json => telemetry::init_json(&config.log.filter)?,
     }
     Ok(())
+}
+
+/// Words that a person must give.
+fn words(typed: &str) -> std::result::Result<String, String> {
+    match typed.trim() {
+        "" => Err("say why, in words".to_owned()),
+        words => Ok(words.to_owned()),
+    }
 }
 
 /// Who is at the keyboard, for the record.

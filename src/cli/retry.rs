@@ -14,8 +14,7 @@ pub(super) struct RetryArgs {
 }
 
 pub(super) async fn retry(config: &Config, args: RetryArgs) -> Result<()> {
-    let database = app::open_database(config)?;
-    database.check().await?;
+    let database = app::existing_database(config).await?;
     let found = database.find_payment(super::payment_ref(&args.payment)).await?;
     let view = found.ok_or_else(|| super::no_such_payment(&args.payment))?;
     let payment = &view.case.payment;
@@ -27,6 +26,6 @@ pub(super) async fn retry(config: &Config, args: RetryArgs) -> Result<()> {
             payment.id
         );
     }
-    println!("Payment {} goes into the next run, under a new key and after every check.", payment.id);
+    outln!("Payment {} goes into the next run, under a new key and after every check.", payment.id);
     Ok(())
 }

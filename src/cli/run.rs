@@ -50,17 +50,21 @@ fn print(counts: RunCounts, json: bool) -> Result<()> {
     if json {
         return show::json(&counts);
     }
-    println!(
+    outln!(
         "{} looked at: {} transferred, {} held, {} waiting, {} failed, {} unfinished",
-        counts.looked_at, counts.transferred, counts.held, counts.waiting, counts.failed, counts.unfinished
+        counts.looked_at,
+        counts.transferred,
+        counts.held,
+        counts.waiting,
+        counts.failed,
+        counts.unfinished
     );
     Ok(())
 }
 
 async fn preview(config: &Config, args: &RunArgs) -> Result<()> {
-    let database = app::open_database(config)?;
-    database.check().await?;
-    let (policy, now) = (app::policy(config), crate::ports::Clock::now(&app::SystemClock));
+    let database = app::existing_database(config).await?;
+    let (policy, now) = (app::policy(config)?, crate::ports::Clock::now(&app::SystemClock));
     let cases = database.preview_due(args.limit, now).await?;
     let would: Vec<_> = cases.iter().map(|(case, _)| (case, would(case, &policy, now))).collect();
     if args.output.json {
@@ -73,7 +77,7 @@ async fn preview(config: &Config, args: &RunArgs) -> Result<()> {
         return show::json(&rows);
     }
     if would.is_empty() {
-        println!("Nothing is due.");
+        outln!("Nothing is due.");
         return Ok(());
     }
     let rows = would.into_iter().map(|(case, (what, amount, why))| {
@@ -82,15 +86,15 @@ async fn preview(config: &Config, args: &RunArgs) -> Result<()> {
         let amount = crate::domain::money::MinorUnits::new(amount).unwrap_or_default();
         vec![payment.id.to_string(), mentor, payment.currency.display(amount), what.to_owned(), why]
     });
-    println!("{}", show::table(&["payment", "mentor", "amount", "would", "why"], &[0, 2], rows));
-    println!("\nNothing was written. Right before a transfer the charge is also read from Stripe.");
+    outln!("{}", show::table(&["payment", "mentor", "amount", "would", "why"], &[0, 2], rows));
+    outln!("\nNothing was written. Right before a transfer the charge is also read from Stripe.");
     Ok(())
 }
 
 fn would(case: &Case, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> (&'static str, i64, String) {
     match decide(case, policy, now) {
         Decision::Release(plan) => ("pay", plan.amount.get(), String::new()),
-        Decision::Wait(pause) => ("wait", case.payment.mentor_due().get(), show::time(pause.until)),
+        Decision::Wait(pause) => ("wait", case.payment.mentor_due().get(), show::waits(pause)),
         Decision::Hold(reasons) => {
             let why = reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ");
             ("hold", case.payment.mentor_due().get(), why)

@@ -29,18 +29,18 @@ pub(super) async fn sandbox(args: SandboxArgs) -> Result<()> {
         options = options.webhook(url, &args.webhook_secret);
     }
     let sandbox = Sandbox::start(options).await?;
-    println!("A Stripe that only pretends listens on {}", sandbox.base_url());
-    println!("\nFor payoutd:\n  STRIPE_API_BASE={}\n  STRIPE_SECRET_KEY={DEFAULT_SECRET_KEY}", sandbox.base_url());
+    outln!("A Stripe that only pretends listens on {}", sandbox.base_url());
+    outln!("\nFor payoutd:\n  STRIPE_API_BASE={}\n  STRIPE_SECRET_KEY={DEFAULT_SECRET_KEY}", sandbox.base_url());
     if args.webhook.is_some() {
-        println!("  STRIPE_WEBHOOK_SECRET={}", args.webhook_secret);
+        outln!("  STRIPE_WEBHOOK_SECRET={}", args.webhook_secret);
     }
-    println!("\nA customer pays:");
-    println!(
+    outln!("\nA customer pays:");
+    outln!(
         "  curl -s {}/_sandbox/pay -H 'Content-Type: application/json' \\\n    -d '{{\"amount_minor\": 12500, \"currency\": \"usd\", \
          \"session_metadata\": {{\"mentorUserId\": \"ada\"}}}}'",
         sandbox.base_url()
     );
-    println!("\nCtrl-C ends it; it keeps nothing.");
+    outln!("\nCtrl-C ends it; it keeps nothing.");
     tokio::signal::ctrl_c().await.context("Ctrl-C cannot be watched")?;
     sandbox.shutdown().await;
     Ok(())

@@ -4,7 +4,7 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::domain::payment::PaymentStatus;
+use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Decision, decide};
@@ -25,9 +25,18 @@ pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
     table.trim_fmt()
 }
 
+/// Prints a line. A reader who has gone away (`| head`) ends the program, and quietly.
+pub(super) fn line(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints JSON.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    outln!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -45,18 +54,19 @@ pub(super) fn why(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chr
             _ => Reason::InFlight.sentence(),
         },
         (_, Decision::Hold(reasons)) => reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; "),
-        (_, Decision::Wait(pause)) => format!("{} until {}", waits(pause.why), time(pause.until)),
+        (_, Decision::Wait(pause)) => waits(pause),
         (_, Decision::Release(_)) => "due: the next run pays it".to_owned(),
     }
 }
 
-fn waits(why: crate::domain::payment::WaitWhy) -> &'static str {
-    use crate::domain::payment::WaitWhy;
-    match why {
+/// Until when a payment waits, and why.
+pub(super) fn waits(pause: Pause) -> String {
+    let why = match pause.why {
         WaitWhy::Window => "the dispute window is open",
         WaitWhy::Funds => "waiting for funds on the platform's balance",
         WaitWhy::Preflight => "its charge could not be read from Stripe; waiting",
-    }
+    };
+    format!("{why} until {}", time(pause.until))
 }
 
 /// A time for people.

@@ -1,5 +1,7 @@
 //! `payoutd status`: figures of what is not finished.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::{Output, show};
@@ -8,8 +10,7 @@ use crate::config::Config;
 use crate::ports::{Clock, StatusFigures, Store};
 
 pub(super) async fn status(config: &Config, output: Output) -> Result<()> {
-    let database = app::open_database(config)?;
-    database.check().await?;
+    let database = app::existing_database(config).await?;
     let figures = database.status(app::SystemClock.now()).await?;
     if output.json {
         return show::json(&figures);
@@ -19,12 +20,12 @@ pub(super) async fn status(config: &Config, output: Output) -> Result<()> {
 }
 
 fn print(config: &Config, figures: &StatusFigures) {
-    println!("Database   {}", config.database.url);
+    outln!("Database   {}", config.database.url);
     match &figures.last_run {
-        Some((at, what)) => println!("Last run   {}: {what}", show::time(*at)),
-        None => println!("Last run   none yet"),
+        Some(run) => outln!("Last run   {}: {run}", show::time(run.finished_at)),
+        None => outln!("Last run   none yet"),
     }
-    println!("Due now    {}", figures.due);
+    outln!("Due now    {}", figures.due);
     section("Payments that are not paid", &figures.payments);
     section("Held, by reason (one payment may have several)", &figures.held);
     section("Operations under way", &figures.operations);
@@ -32,13 +33,13 @@ fn print(config: &Config, figures: &StatusFigures) {
     section("Emails that are not sent", &figures.emails);
 }
 
-fn section(title: &str, figures: &[(String, i64)]) {
-    println!("\n{title}");
+fn section(title: &str, figures: &BTreeMap<String, i64>) {
+    outln!("\n{title}");
     if figures.is_empty() {
-        println!("  none");
+        outln!("  none");
     }
-    let widest = figures.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let widest = figures.keys().map(String::len).max().unwrap_or(0);
     for (name, count) in figures {
-        println!("  {:<widest$}  {count:>8}", name.replace('_', " "));
+        outln!("  {:<widest$}  {count:>8}", name);
     }
 }

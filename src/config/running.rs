@@ -183,7 +183,10 @@ words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json });
 
 impl Log {
     pub(super) fn read(r: &mut Reader) -> Self {
-        Log { format: r.take("log.format", LogFormat::Text), filter: r.take("log.filter", "info".to_owned()) }
+        Log {
+            format: r.take("log.format", LogFormat::Text),
+            filter: r.take("log.filter", "info,tokio_cron_scheduler=warn".to_owned()),
+        }
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {

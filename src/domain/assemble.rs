@@ -106,6 +106,42 @@ pub fn mentor_in(metadata: &BTreeMap<String, String>, names: &MetadataNames) -> 
     named(metadata, &names.mentor_id).map(MentorId::new)
 }
 
+/// What a payment's row held before it is put together again, as far as a person may have changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who is to be paid.
+    pub mentor_id: Option<MentorId>,
+    /// What the customer paid.
+    pub amount: MinorUnits,
+    /// The parts.
+    pub split: Split,
+    /// The metadata that the row was put together from.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Assembled {
+    /// Keeps what a person has changed in the row: it is what the row's own metadata would not have given. Should the
+    /// amount change under a split that a person made, nobody can say any more what is right: the payment is held.
+    pub fn respecting(mut self, before: &Standing, fee_bps: u16, policy: &Policy) -> Self {
+        if before.mentor_id != mentor_in(&before.metadata, &policy.names) {
+            self.mentor_id = before.mentor_id.clone();
+        }
+        let given = fees::split(before.amount, self.currency, fee_bps, stated(&before.metadata, &policy.names));
+        if before.split != given {
+            if before.amount == self.amount {
+                self.split = before.split.clone();
+            } else {
+                let words = format!(
+                    "the amount changed from {} to {} after the fee was set by hand",
+                    before.amount, self.amount
+                );
+                self.split.conflict.get_or_insert(words);
+            }
+        }
+        self
+    }
+}
+
 fn first<T>(sources: &[&Source], get: impl Fn(&Says) -> Option<T>) -> Option<T> {
     sources.iter().find_map(|source| get(&source.says))
 }

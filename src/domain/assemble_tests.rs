@@ -84,6 +84,29 @@ fn an_unpaid_session_is_not_a_paid_one() {
 }
 
 #[test]
+fn what_a_person_changed_stays_changed() {
+    let policy = Policy::for_tests();
+    let assembled = assemble(&keep(&everything()), &[], 1_000, &policy).unwrap();
+    let untouched = Standing {
+        mentor_id: assembled.mentor_id.clone(),
+        amount: assembled.amount,
+        split: assembled.split.clone(),
+        metadata: assembled.metadata.clone(),
+    };
+    assert_eq!(assembled.clone().respecting(&untouched, 1_000, &policy), assembled);
+
+    let minor = |n| MinorUnits::new(n).unwrap();
+    let split = Split { platform_fee: minor(6_000), mentor_amount: minor(4_000), conflict: None };
+    let edited = Standing { mentor_id: Some(MentorId::new("eve")), split: split.clone(), ..untouched.clone() };
+    let kept = assembled.clone().respecting(&edited, 1_000, &policy);
+    assert_eq!((kept.mentor_id, kept.split), (edited.mentor_id.clone(), split.clone()));
+
+    let smaller = Standing { amount: minor(9_000), split: Split { mentor_amount: minor(3_000), ..split }, ..untouched };
+    let conflict = assembled.respecting(&smaller, 1_000, &policy).split.conflict.unwrap();
+    assert!(conflict.contains("from 9000 to 10000"), "{conflict}");
+}
+
+#[test]
 fn what_cannot_be_is_named_by_field() {
     for (object, words) in [
         (charge("").replace("10000,\"amount_captured\":10000", "0,\"amount_captured\":0"), "`amount` is `0`"),

@@ -118,6 +118,13 @@ pub enum Notice {
         /// The first payment that had to wait.
         payment: PaymentBrief,
     },
+    /// To the admin: Stripe told something that could not be read, and that is kept until it can.
+    EventUnreadable {
+        /// The event's type, such as `charge.succeeded`.
+        event: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// To the admin: a transfer went out although something spoke against it by the time it was known.
     PaidDespite {
         /// Which payment.
@@ -193,6 +200,7 @@ impl Notice {
             Self::NeedsAttention { .. } => "needs_attention",
             Self::MentorHeld { .. } => "mentor_held",
             Self::FundsShort { .. } => "funds_short",
+            Self::EventUnreadable { .. } => "event_unreadable",
             Self::PaidDespite { .. } => "paid_despite",
         }
     }
@@ -209,7 +217,7 @@ impl Notice {
             | Self::FundsShort { payment }
             | Self::PaidDespite { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
-            Self::BreakerOpened { .. } | Self::MentorHeld { .. } => None,
+            Self::BreakerOpened { .. } | Self::MentorHeld { .. } | Self::EventUnreadable { .. } => None,
         }
     }
 }

@@ -21,6 +21,9 @@ pub enum Step {
 
 /// Chooses. What may have been done is never withdrawn, and is sent again only under the same key, while Stripe
 /// keeps the key, and while the facts would allow the very same transfer now: a repeat may be what makes it.
+///
+/// After the counted attempts it is looked for instead: Stripe replays a stored 500 under its key for a day, so that
+/// sending it again would only keep the mentor waiting for what a look can tell.
 pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Step {
     let objection = objection(op, case, policy);
     let key_expired = key_expires_at(op, &policy.retry).is_some_and(|at| at <= now);
@@ -28,7 +31,7 @@ pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc
         (false, None) if key_expired => Step::Withdraw("its idempotency key is too old to be sent again".into()),
         (false, None) => Step::Send,
         (false, Some(why)) => Step::Withdraw(why),
-        (true, None) if !key_expired => Step::Send,
+        (true, None) if !key_expired && op.attempts < policy.retry.max_attempts => Step::Send,
         (true, _) => Step::Look,
     }
 }

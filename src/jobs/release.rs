@@ -12,7 +12,7 @@ use super::preflight::preflight;
 use super::submit::submit;
 use super::{Jobs, accounts, span};
 use crate::domain::breaker::Permit;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{ChargeId, PaymentId};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
 use crate::domain::payment::{Pause, WaitWhy};
@@ -55,7 +55,7 @@ impl Jobs {
         };
         self.store.finish_run(run_id, counts, error.clone(), now).await?;
         let level_up = counts.looked_at > 0 || error.is_some();
-        let (took_ms, error) = ((now - started).num_milliseconds(), error.unwrap_or_default());
+        let (took_ms, error) = ((now - started).num_milliseconds(), error.as_deref());
         if level_up {
             tracing::info!(
                 run.id = run_id.0,
@@ -125,6 +125,9 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         if picked.looked_at == 0 {
             break;
         }
+        for charge in &picked.disputes_to_read {
+            read_disputes(jobs, charge).await?;
+        }
         for (plan, case) in picked.ready {
             // Never closed; and if it were, the payment would be looked at again.
             let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -138,6 +141,19 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.waiting += usize::from(!read.unwrap_or(true));
     }
     Ok(counts)
+}
+
+/// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
+async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
+    let called = jobs.stripe.disputes_of(charge).await;
+    jobs.learn(&called.result).await;
+    match called.result {
+        Ok(disputes) => jobs.store.learn_disputes(disputes, jobs.clock.now()).await,
+        Err(failure) => {
+            tracing::warn!(charge.id = charge.as_str(), error = failure.message(), "its disputes cannot be read yet");
+            Ok(())
+        }
+    }
 }
 
 /// Answers whether the charge could be read.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
-use crate::domain::facts::{AccountFact, Fact};
+use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, OperationId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
@@ -75,6 +75,8 @@ pub struct Projected {
 pub struct Picked {
     /// May be paid, as far as the database knows; each is left alone by others until the set time.
     pub ready: Vec<(Plan, Case)>,
+    /// Charges that say they are disputed, while no dispute is known: to be asked for.
+    pub disputes_to_read: Vec<ChargeId>,
     /// How many were looked at.
     pub looked_at: usize,
     /// How many of them are held.
@@ -255,6 +257,8 @@ pub trait Store: Send + Sync {
     async fn wake_held_by_settings(&self) -> Result<usize, StoreError>;
     /// Connected accounts of mentors that Stripe has not told of, or not since `stale_before` while not active.
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>, StoreError>;
+    /// Records what disputes were read as.
+    async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<(), StoreError>;
     /// Records what an account was read as.
     async fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> Result<(), StoreError>;
 

@@ -1,5 +1,7 @@
 //! What people look at and ask for: payments, their story, figures, mentors.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -48,20 +50,45 @@ pub struct TimelineEntry {
 /// Figures for `payoutd status`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct StatusFigures {
-    /// Payments by status.
-    pub payments: Vec<(String, i64)>,
+    /// Payments that are not transferred, by status.
+    pub payments: BTreeMap<String, i64>,
     /// Payments that are to be looked at now.
     pub due: i64,
     /// Operations that are not at their end, by state.
-    pub operations: Vec<(String, i64)>,
-    /// Emails by state.
-    pub emails: Vec<(String, i64)>,
-    /// Events by state.
-    pub events: Vec<(String, i64)>,
+    pub operations: BTreeMap<String, i64>,
+    /// Emails that are not sent, by state.
+    pub emails: BTreeMap<String, i64>,
+    /// Events that are not projected, by state.
+    pub events: BTreeMap<String, i64>,
     /// Held payments by reason.
-    pub held: Vec<(String, i64)>,
-    /// The last run: when it ended, and what it did.
-    pub last_run: Option<(DateTime<Utc>, String)>,
+    pub held: BTreeMap<String, i64>,
+    /// The last run that ended.
+    pub last_run: Option<LastRun>,
+}
+
+/// What the last run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastRun {
+    /// When it ended.
+    pub finished_at: DateTime<Utc>,
+    /// Payments looked at.
+    pub looked_at: i64,
+    /// Transfers confirmed.
+    pub transferred: i64,
+    /// Payments held.
+    pub held: i64,
+    /// Transfers refused for good.
+    pub failed: i64,
+    /// Why not all could be done.
+    pub error: Option<String>,
+}
+
+impl std::fmt::Display for LastRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { looked_at, transferred, held, failed, .. } = self;
+        write!(f, "{looked_at} looked at: {transferred} transferred, {held} held, {failed} failed")?;
+        self.error.as_ref().map_or(Ok(()), |error| write!(f, "; {error}"))
+    }
 }
 
 /// What a mentor is to be recorded as; `None` leaves what is there.

@@ -75,6 +75,9 @@ macro_rules! get {
     ($pool:expr) => {
         match tokio::time::timeout($crate::store::db::GET_TIMEOUT, $pool.get()).await {
             Ok(Ok(conn)) => Ok(conn),
+            Ok(Err(diesel_async::pooled_connection::deadpool::PoolError::Backend(e))) => {
+                Err($crate::ports::StoreError::Away(e.to_string()))
+            }
             Ok(Err(e)) => Err($crate::ports::StoreError::Away(e.to_string())),
             Err(_) => Err($crate::ports::StoreError::Away("no connection within 5 s".into())),
         }

@@ -28,7 +28,8 @@ impl SchemaState {
         match self.pending.as_slice() {
             [] => Ok(()),
             pending => Err(StoreError::Schema(format!(
-                "the database lacks {} migration(s), first {}: run `payoutd migrate`, or set database.migrate = \"auto\"",
+                "the database lacks {} migration(s), the first is {}: run `payoutd migrate`, or start the daemon with \
+                 database.migrate = \"auto\", its default",
                 pending.len(),
                 pending[0]
             ))),

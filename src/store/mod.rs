@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection;
 
-use crate::domain::facts::{AccountFact, Fact};
+use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, OperationId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
@@ -129,6 +129,12 @@ impl Store for Database {
 
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {
         read!(self.db, "read accounts", |conn| release::accounts_to_read(conn, stale_before.into(), limit))
+    }
+
+    async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<()> {
+        let policy = self.policy.clone();
+        let facts: Vec<Fact> = disputes.into_iter().map(Fact::Dispute).collect();
+        tx!(self.db, "keep disputes", |conn| project::apply_all(conn, &facts, &policy, now.into()))
     }
 
     async fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> Result<()> {

@@ -28,6 +28,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::Unassigned { payment: payment(), why: why() },
         Notice::NeedsAttention { payment: payment(), why: why() },
         Notice::MentorHeld { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
+        Notice::EventUnreadable { event: why(), why: why() },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
     ];

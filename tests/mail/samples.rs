@@ -167,6 +167,7 @@ fn about_holds() -> Vec<(&'static str, Vec<Notice>)> {
 fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
     let short = |payment| Notice::FundsShort { payment };
+    let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
     vec![
         ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
         (
@@ -174,6 +175,14 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
             vec![
                 opened("Stripe did not answer 5 times in a row.", at(13, 0)),
                 opened("Stripe refused the API key (401).", at(14, 5)),
+            ],
+        ),
+        ("event_unreadable", vec![unread("charge.succeeded", "`amount` is `0`, which must be more than zero")]),
+        (
+            "event_unreadable_merged",
+            vec![
+                unread("charge.succeeded", "`amount` is `0`, which must be more than zero"),
+                unread("payment_intent.succeeded", "`currency` is `zzz`, which is not one that Stripe charges in"),
             ],
         ),
         ("funds_short", vec![short(payment(42, 9_000, "usd"))]),

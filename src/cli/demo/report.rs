@@ -43,7 +43,7 @@ pub(super) struct Stripe {
 }
 
 pub(super) async fn gather(config: &Config, sandbox: &Sandbox, daemon: &Daemon, dir: &Path) -> Result<Report> {
-    let policy = app::policy(config);
+    let policy = app::policy(config)?;
     let mut views = daemon.worker().database.payments(None, 1_000).await?;
     views.reverse();
     let now = SystemClock.now();
@@ -90,19 +90,20 @@ pub(super) fn print(report: &Report, dir: &Path, webhook: &str) {
         ]
     });
     let header = ["payment", "booking", "mentor", "to mentor", "state", "why", "transfer"];
-    println!("\n{}\n", show::table(&header, &[0, 3], rows));
+    outln!("\n{}\n", show::table(&header, &[0, 3], rows));
     let paid = report.payments.iter().filter(|line| line.transfer_id.is_some()).count();
-    println!(
+    outln!(
         "Stripe holds {} transfers for {paid} payments that are paid; {} of them twice.",
-        report.stripe.transfers, report.stripe.duplicates
+        report.stripe.transfers,
+        report.stripe.duplicates
     );
-    println!("{} emails lie in   {}", report.emails, report.mail_dir);
-    println!("The database is    {}", report.database);
-    println!("Webhooks go to     {webhook}");
+    outln!("{} emails lie in   {}", report.emails, report.mail_dir);
+    outln!("The database is    {}", report.database);
+    outln!("Webhooks go to     {webhook}");
     let program = std::env::args().next().unwrap_or_else(|| "payoutd".into());
     let config = dir.join("payoutd.toml").display().to_string();
-    println!("\nTry next, in another terminal:");
-    println!("  {program} --config {config} explain B-111");
-    println!("  {program} --config {config} status");
-    println!("  {program} --config {config} retry B-112");
+    outln!("\nTry next, in another terminal:");
+    outln!("  {program} --config {config} explain B-111");
+    outln!("  {program} --config {config} status");
+    outln!("  {program} --config {config} retry B-112");
 }

@@ -25,7 +25,7 @@ pub(super) struct Story {
     last_booking: &'static str,
 }
 
-/// The admin's line, as README shows it.
+/// The admin's line, as README shows it, by the booking.
 const FLAG: &str = "UPDATE payments SET dispute_requested = true, \
     dispute_reason = 'customer says the session never happened' WHERE booking_id = 'B-106'";
 

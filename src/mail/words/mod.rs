@@ -5,6 +5,7 @@ mod commands;
 mod failed;
 mod held;
 mod mentor;
+mod unread;
 
 use crate::domain::notice::{Notice, PaymentBrief};
 
@@ -31,6 +32,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::Unassigned { .. } => held::unassigned(notices, voice),
         Notice::NeedsAttention { .. } => held::needs_attention(notices, voice),
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
+        Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
     })
 }
 

@@ -8,7 +8,7 @@ use super::Conn;
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, MentorId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
-use crate::ports::{MentorChange, RunCounts, Trigger};
+use crate::ports::{MentorChange, RunCounts, StoreError, Trigger};
 use crate::store::db::TxError;
 use crate::store::rows::{AccountRow, HoldRow, MentorRow};
 use crate::store::schema::{accounts, audit_log, holds, mentors, payments, runs};
@@ -203,6 +203,13 @@ pub(in crate::store) async fn put_mentor(
         changed.push("email");
     }
     if let Some(account) = &change.account_id {
+        let of_other = mentors::table
+            .filter(mentors::stripe_account_id.eq(account.as_str()).and(mentors::id.ne(id.as_str())))
+            .select(mentors::id);
+        if let Some(other) = of_other.first::<String>(conn).await.optional()? {
+            let why = format!("{account} is the account of mentor `{other}` already");
+            return Err(StoreError::Refused { doing: "record a mentor", why }.into());
+        }
         diesel::update(row).set(mentors::stripe_account_id.eq(account.as_str())).execute(conn).await?;
         changed.push("account");
     }

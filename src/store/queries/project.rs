@@ -5,11 +5,13 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, is_projector};
-use crate::domain::assemble::{Assembled, assemble, mentor_in};
+use super::{Conn, is_projector, outbox};
+use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
+use crate::domain::fees::Split;
 use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
+use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
 use crate::ports::Projected;
@@ -41,7 +43,7 @@ pub(in crate::store) async fn project(
             }
             Err(why) => Err(why.clone()),
         };
-        settle(conn, event, outcome, now).await?;
+        settle(conn, event, outcome, policy, now).await?;
     }
     Ok(true)
 }
@@ -50,6 +52,7 @@ async fn settle(
     conn: &mut Conn,
     event: &Projected,
     outcome: Result<Option<PaymentKey>, String>,
+    policy: &Policy,
     now: Timestamp,
 ) -> Result<(), TxError> {
     let row = diesel::update(events::table.find(event.row_id));
@@ -57,6 +60,7 @@ async fn settle(
     match (&event.fact, outcome) {
         (_, Err(why)) => {
             let retry_at = Timestamp::from(event.retry_at);
+            tell_unreadable(conn, event.row_id, &why, policy, now).await?;
             row.set((tried, events::state.eq("failed"), events::note.eq(why), events::next_attempt_at.eq(retry_at)))
                 .execute(conn)
                 .await?
@@ -78,6 +82,33 @@ async fn settle(
             .await?
         }
     };
+    Ok(())
+}
+
+/// An event that cannot be read may be a payment that nobody knows of: the admin is told, once for each.
+async fn tell_unreadable(
+    conn: &mut Conn,
+    row_id: i64,
+    why: &str,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let kind: String = events::table.find(row_id).select(events::kind).first(conn).await?;
+    let notice = Notice::EventUnreadable { event: kind, why: why.to_owned() };
+    let alert = Outgoing::to_admin(notice, "event_unreadable", row_id, None);
+    outbox::write(conn, &[alert], policy, now.into()).await
+}
+
+/// Writes facts.
+pub(in crate::store) async fn apply_all(
+    conn: &mut Conn,
+    facts: &[Fact],
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    for fact in facts {
+        apply(conn, fact, policy, now).await?;
+    }
     Ok(())
 }
 
@@ -175,36 +206,53 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
 /// Puts a payment together from all that is known, and writes its row.
 async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: Timestamp) -> Result<(), TxError> {
     // The row is locked before its sources are read: whoever held the lock has added theirs by then.
-    let row = payments::table.filter(payments::payment_key.eq(key.as_str())).select((
-        payments::id,
-        payments::platform_fee_bps,
-        payments::paid_at,
-        payments::mentor_id,
-        payments::metadata,
-    ));
-    let row: Option<Standing> = locked!(row).first(conn).await.optional()?;
+    let row = payments::table.filter(payments::payment_key.eq(key.as_str())).select(BeforeRow::as_select());
+    let row: Option<BeforeRow> = locked!(row).first(conn).await.optional()?;
     let sources = sources_of(conn, key).await?;
     let charges: Vec<String> =
         sources.iter().filter_map(|s| s.says.charge_id.clone()).map(ChargeId::into_string).collect();
     let refunds = refunds_of(conn, &charges).await?;
-    let kept_bps = row.as_ref().map(|(_, bps, ..)| u16::try_from(*bps).unwrap_or(10_000));
+    let kept_bps = row.as_ref().map(|row| u16::try_from(row.platform_fee_bps).unwrap_or(10_000));
     let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
-    let Some(mut payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
-    let Some((id, _, paid_at, mentor_id, metadata)) = row else {
+    let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
+    let Some(row) = row else {
         return insert_payment(conn, &payment, fee_bps, now).await;
     };
-    let named_before = mentor_in(&json(format!("payment {id}'s metadata"), &metadata)?, &policy.names);
-    let mentor_id = mentor_id.map(MentorId::new);
-    if mentor_id != named_before {
-        // A person has said whose it is; metadata does not take that back.
-        payment.mentor_id = mentor_id;
-    }
-    let new_window = paid_at != payment.paid_at.map(Timestamp::from);
-    update_payment(conn, id, &payment, new_window, now).await
+    let payment = payment.respecting(&row.standing()?, fee_bps, policy);
+    let new_window = row.paid_at != payment.paid_at.map(Timestamp::from);
+    update_payment(conn, row.id, &payment, new_window, now).await
 }
 
 /// What of a payment's row decides how it is put together again.
-type Standing = (i64, i32, Option<Timestamp>, Option<String>, serde_json::Value);
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = payments)]
+struct BeforeRow {
+    id: i64,
+    platform_fee_bps: i32,
+    paid_at: Option<Timestamp>,
+    mentor_id: Option<String>,
+    amount: i64,
+    platform_fee: i64,
+    mentor_amount: i64,
+    fee_conflict: Option<String>,
+    metadata: serde_json::Value,
+}
+
+impl BeforeRow {
+    fn standing(&self) -> Result<Standing, TxError> {
+        let minor = |amount| MinorUnits::new(amount).unwrap_or_default();
+        Ok(Standing {
+            mentor_id: self.mentor_id.clone().map(MentorId::new),
+            amount: minor(self.amount),
+            split: Split {
+                platform_fee: minor(self.platform_fee),
+                mentor_amount: minor(self.mentor_amount),
+                conflict: self.fee_conflict.clone(),
+            },
+            metadata: json(format!("payment {}'s metadata", self.id), &self.metadata)?,
+        })
+    }
+}
 
 async fn sources_of(conn: &mut Conn, key: &PaymentKey) -> Result<Vec<Source>, TxError> {
     let rows: Vec<(String, String, StampColumns, serde_json::Value)> = sources::table

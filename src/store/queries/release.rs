@@ -1,6 +1,6 @@
 //! The release run's side of the database: which payments are due to be looked at, and tx 1 of the money rule.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -9,12 +9,13 @@ use crate::domain::ids::{AccountId, OperationId, PaymentId, PaymentKey};
 use crate::domain::operation::{Operation, OperationState, TransferOrder, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
+use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Decision, Plan, decide};
 use crate::domain::settle::{Settlement, settle};
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, corrupt};
-use crate::store::schema::{accounts, mentors, operations, payments};
+use crate::store::schema::{accounts, holds, mentors, operations, payments};
 use crate::store::types::Timestamp;
 
 /// Looks at payments that are due to be looked at, under their locks. Those that may be paid are left alone by others
@@ -53,12 +54,23 @@ pub(in crate::store) async fn pick_due(
                 let held = matches!(decision, Decision::Hold(_));
                 picked.held += usize::from(held);
                 picked.waiting += usize::from(!held);
+                let mut settlement = settlement;
+                if let (true, Some(charge)) = (disputes_unread(&decision), &case.payment.charge_id) {
+                    // Its webhook may be lost: asked for now, and again should that fail.
+                    picked.disputes_to_read.push(charge.clone());
+                    let again = TimeDelta::from_std(policy.retry.preflight).unwrap_or(TimeDelta::MAX);
+                    settlement.next_check_at = Some(now + again);
+                }
                 write_settlement(conn, &case, &settlement, policy, now).await?;
             }
             (_, None) => {}
         }
     }
     Ok(picked)
+}
+
+fn disputes_unread(decision: &Decision) -> bool {
+    matches!(decision, Decision::Hold(reasons) if reasons.contains(&Reason::DisputeUnread))
 }
 
 /// A row that cannot be read, most likely changed by hand, waits for a person, and the others go on.
@@ -274,8 +286,8 @@ pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<u
     Ok(diesel::update(held).set(due).execute(conn).await?)
 }
 
-/// Accounts of mentors that Stripe has not told of, or that were not active when last told of, longer ago than
-/// `stale_before`.
+/// Accounts of mentors that Stripe has not told of; and, longer ago than `stale_before`, those that were not active when
+/// last told of and those whose mentors are held for what Stripe said.
 pub(in crate::store) async fn accounts_to_read(
     conn: &mut Conn,
     stale_before: Timestamp,
@@ -301,5 +313,17 @@ pub(in crate::store) async fn accounts_to_read(
         .limit(limit)
         .load(conn)
         .await?;
-    Ok(unread.into_iter().flatten().chain(stale).map(AccountId::new).collect())
+    let restricted: Vec<Option<String>> = holds::table
+        .inner_join(mentors::table.on(mentors::id.nullable().eq(holds::mentor_id)))
+        .inner_join(accounts::table.on(accounts::stripe_account_id.nullable().eq(mentors::stripe_account_id)))
+        .filter(holds::lifted_at.is_null().and(holds::source.eq("stripe")))
+        .filter(holds::placed_at.lt(stale_before))
+        .filter(accounts::transfers.eq("active"))
+        .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
+        .order(holds::id)
+        .select(mentors::stripe_account_id)
+        .limit(limit)
+        .load(conn)
+        .await?;
+    Ok(unread.into_iter().chain(restricted).flatten().chain(stale).map(AccountId::new).collect())
 }

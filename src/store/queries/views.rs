@@ -1,5 +1,7 @@
 //! What people look at: a payment, its story, figures of everything. Reads only.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
@@ -7,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, cases};
 use crate::domain::payment::PaymentStatus;
-use crate::ports::{PaymentRef, PaymentView, StatusFigures, TimelineEntry};
+use crate::ports::{LastRun, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
 use crate::store::schema::{
@@ -142,15 +144,18 @@ async fn decided(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError
         entry(sent_at.unwrap_or(at), "email", format!("{} to the {to}: {state}", kind.replace('_', " ")))
     };
     let mut story: Vec<TimelineEntry> = mails.into_iter().map(mail).collect();
-    type Standing = (Timestamp, String, String, Option<Timestamp>, Option<String>);
+    type Standing = (Timestamp, String, String, Option<Timestamp>, Option<String>, Option<String>);
     let placed: Vec<Standing> = holds::table
         .filter(holds::payment_id.eq(id))
-        .select((holds::placed_at, holds::actor, holds::reason, holds::lifted_at, holds::lifted_by))
+        .select((holds::placed_at, holds::actor, holds::reason, holds::lifted_at, holds::lifted_by, holds::lift_reason))
         .load(conn)
         .await?;
-    for (at, actor, reason, lifted_at, lifted_by) in placed {
+    for (at, actor, reason, lifted_at, lifted_by, lift_reason) in placed {
         story.push(entry(at, "hold", format!("placed by {actor}: {reason}")));
-        let lifted = lifted_at.map(|at| entry(at, "hold", format!("lifted by {}", lifted_by.unwrap_or_default())));
+        let lifted = lifted_at.map(|at| {
+            let because = lift_reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+            entry(at, "hold", format!("lifted by {}{because}", lifted_by.clone().unwrap_or_default()))
+        });
         story.extend(lifted);
     }
     let audited: Vec<(Timestamp, String, String, Option<String>)> = audit_log::table
@@ -183,21 +188,29 @@ pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Res
         .filter(operations::state.eq_any(["planned", "submitting", "unknown"]))
         .group_by(operations::state)
         .select((operations::state, count_star()));
-    let operations = operations.load(conn).await?;
+    let operations: Vec<(String, i64)> = operations.load(conn).await?;
     let queued = emails::table.filter(emails::state.ne("sent")).group_by(emails::state);
-    let emails = queued.select((emails::state, count_star())).load(conn).await?;
+    let emails: Vec<(String, i64)> = queued.select((emails::state, count_star())).load(conn).await?;
     let waiting = events::table.filter(events::state.eq_any(["pending", "failed"])).group_by(events::state);
-    let events = waiting.select((events::state, count_star())).load(conn).await?;
+    let events: Vec<(String, i64)> = waiting.select((events::state, count_star())).load(conn).await?;
     let (payments, held) = sum_up(unfinished);
     let last_run = last_run(conn).await?;
-    Ok(StatusFigures { payments, due, operations, emails, events, held, last_run })
+    Ok(StatusFigures {
+        payments,
+        due,
+        operations: operations.into_iter().collect(),
+        emails: emails.into_iter().collect(),
+        events: events.into_iter().collect(),
+        held,
+        last_run,
+    })
 }
 
-type Counted = Vec<(String, i64)>;
+type Counted = BTreeMap<String, i64>;
 
 /// By status, and for what is held by each of its reasons: a payment with two reasons counts under both.
 fn sum_up(rows: Vec<(String, String, i64)>) -> (Counted, Counted) {
-    let (mut by_status, mut by_reason) = (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+    let (mut by_status, mut by_reason) = (Counted::new(), Counted::new());
     for (status, reasons, count) in rows {
         if status == "held" {
             for reason in reasons.split(',').filter(|r| !r.is_empty()) {
@@ -206,28 +219,19 @@ fn sum_up(rows: Vec<(String, String, i64)>) -> (Counted, Counted) {
         }
         *by_status.entry(status).or_insert(0) += count;
     }
-    (by_status.into_iter().collect(), by_reason.into_iter().collect())
+    (by_status, by_reason)
 }
 
-async fn last_run(conn: &mut Conn) -> Result<Option<(DateTime<Utc>, String)>, TxError> {
-    type Run = (Timestamp, i64, i64, i64, i64, Option<String>);
+async fn last_run(conn: &mut Conn) -> Result<Option<LastRun>, TxError> {
+    type Run = (Option<Timestamp>, i64, i64, i64, i64, Option<String>);
     let run: Option<Run> = runs::table
         .filter(runs::finished_at.is_not_null())
         .order(runs::id.desc())
-        .select((
-            runs::finished_at.assume_not_null(),
-            runs::transferred,
-            runs::held,
-            runs::failed,
-            runs::looked_at,
-            runs::error,
-        ))
+        .select((runs::finished_at, runs::looked_at, runs::transferred, runs::held, runs::failed, runs::error))
         .first(conn)
         .await
         .optional()?;
-    Ok(run.map(|(at, transferred, held, failed, looked_at, error)| {
-        let error = error.map_or(String::new(), |e| format!("; {e}"));
-        let what = format!("{looked_at} looked at: {transferred} transferred, {held} held, {failed} failed{error}");
-        (at.into(), what)
+    Ok(run.and_then(|(at, looked_at, transferred, held, failed, error)| {
+        Some(LastRun { finished_at: at?.into(), looked_at, transferred, held, failed, error })
     }))
 }
