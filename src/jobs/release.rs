@@ -72,7 +72,7 @@ impl Jobs {
 type Ready = (Preflighted, OwnedSemaphorePermit);
 
 async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
-    if matches!(jobs.breaker.permit(jobs.clock.now()), Permit::Wait(_)) {
+    if !jobs.breaker.lets_call(jobs.clock.now()) {
         return Ok(RunCounts::default());
     }
     accounts::refresh(jobs).await?;
@@ -95,7 +95,8 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
     let mut reading = JoinSet::new();
     while !jobs.stop.is_cancelled() {
         let now = jobs.clock.now();
-        let limit = match jobs.breaker.permit(now) {
+        let permit = jobs.breaker.permit(now);
+        let limit = match permit {
             Permit::All => jobs.settings.batch_size,
             Permit::Probe => 1,
             Permit::Wait(_) => break,
@@ -105,6 +106,9 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.looked_at += picked.looked_at;
         counts.held += picked.held;
         counts.waiting += picked.waiting;
+        if picked.ready.is_empty() {
+            jobs.breaker.give_back(permit, now);
+        }
         if picked.looked_at == 0 {
             break;
         }
