@@ -115,6 +115,10 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         for (plan, case) in picked.ready {
             // Never closed; and if it were, the payment would be looked at again.
             let Ok(place) = places.clone().acquire_owned().await else { break };
+            // Waiting for the place may have taken long. What was picked is looked at again after the next start.
+            if jobs.stop.is_cancelled() {
+                break;
+            }
             reading.spawn(read_charge(jobs.clone(), plan, case, to_claim.clone(), place));
         }
         while let Some(read) = reading.try_join_next() {
@@ -165,6 +169,10 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
             taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
                 if taken == 0 {
                     break;
+                }
+                if jobs.stop.is_cancelled() {
+                    batch.clear();
+                    continue;
                 }
                 let (preflighted, places): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 let operations = claim(jobs, preflighted, &mut counts).await.unwrap_or_else(|error| {
