@@ -47,9 +47,9 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     let amount = |minor| payment.currency.display(minor);
     let fee = crate::domain::money::MinorUnits::new(view.platform_fee_minor).unwrap_or_default();
     println!("Payment {}: {}\n", payment.id, payment.status);
-    let line = |name: &str, value: String| println!("  {name:<16}{value}");
+    let line = |name: &str, value: String| println!("  {name:<18}{value}");
     line(
-        "paid by customer",
+        if view.paid_at.is_some() { "paid by customer" } else { "asked of customer" },
         format!(
             "{}{}",
             amount(payment.amount),
