@@ -54,6 +54,7 @@ on_both_databases! {
         town.until("it is held for the capability", held).await;
         town.not_paid("B-1");
         town.email("ada@example.org", "90.00 USD").await;
+        town.next_second().await;
         town.sandbox.change_account(&account, transfers(CapabilityStatus::Active)).expect("open");
         // capability.updated alone; account.updated never comes.
         town.deliver_only(&["capability.updated"]).await;
@@ -66,10 +67,12 @@ on_both_databases! {
         let account = town.mentor("ada").await;
         town.known_charge("B-1", "ada").await;
         town.run().await;
+        town.next_second().await;
         town.sandbox.change_account(&account, transfers(CapabilityStatus::Inactive)).expect("open");
         town.deliver().await;
         town.window_ends("B-1").await;
         assert_eq!(town.held_for("B-1").await, "transfers_inactive");
+        town.next_second().await;
         town.sandbox.change_account(&account, transfers(CapabilityStatus::Active)).expect("open");
         town.deliver().await;
         town.paid_once("B-1", 9_000).await;

@@ -113,7 +113,7 @@ on_both_databases! {
         town.paid_once("B-1", 9_000).await;
         assert_eq!(town.calls("B-1").await, ["create -", "look_up 200"]);
         let told = town.email(town::ADMIN, "was sent, perhaps wrongly").await;
-        assert!(told.text.contains("flagged"), "{told:?}");
+        assert!(told.text.contains("Flagged by an admin"), "{told:?}");
     }
 
     /// Given a transfer that was not made and whose outcome is unknown, when a flag is raised, then a look finds

@@ -15,7 +15,9 @@ async fn two_daemons_share_200_payments_and_pay_each_once() {
     for number in 1..=MANY {
         let booking = format!("B-{number}");
         let pay = Pay::new(10_000, "usd").through(PaidThrough::Charge).transfer_group(&booking);
-        town.sandbox.pay(pay.charge_metadata("mentorUserId", "ada").charge_metadata("bookingId", &booking)).expect("valid");
+        town.sandbox
+            .pay(pay.charge_metadata("mentorUserId", "ada").charge_metadata("bookingId", &booking))
+            .expect("valid");
     }
     town.deliver_only(&["charge.succeeded"]).await;
     town.run().await;

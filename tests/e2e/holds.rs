@@ -114,6 +114,7 @@ on_both_databases! {
         hold(&town, Subject::Mentor(MentorId::new("ada")), "zoe").await;
         town.known_charge("B-1", "ada").await;
         for status in [CapabilityStatus::Inactive, CapabilityStatus::Active] {
+            town.next_second().await;
             let change = AccountChange::Transfers { status, disabled_reason: None };
             town.sandbox.change_account(&account, change).expect("open");
             town.deliver().await;

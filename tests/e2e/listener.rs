@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::support::proxy::Proxy;
-use payoutd::app::sandbox::{Fault, signature_header};
 use payoutd::app::SystemClock;
+use payoutd::app::sandbox::{Fault, signature_header};
 use payoutd::ports::{Clock, Store};
 use serde_json::{Value, json};
 
@@ -102,7 +102,12 @@ on_both_databases! {
             ("evt_no_currency", "currency", json!(null)),
             ("evt_refunded", "amount_refunded", json!(-5)),
         ] {
-            let body = forged(&town, id, |body| body["data"]["object"][field] = value);
+            let body = forged(&town, id, |body| {
+                if field == "amount" {
+                    body["data"]["object"]["amount_captured"] = value.clone();
+                }
+                body["data"]["object"][field] = value;
+            });
             assert_eq!(town.post_signed(&url, &body).await.status, 200);
             let note = note_of(&town, id).await;
             assert!(note.len() == 1 && note[0].starts_with("failed: charge.succeeded"), "{id}: {note:?}");

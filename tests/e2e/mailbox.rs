@@ -19,10 +19,6 @@ impl Mailbox {
         Mailbox(dir.to_owned())
     }
 
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
     /// Every email, in no order.
     pub fn all(&self) -> Vec<Email> {
         let entries = std::fs::read_dir(&self.0).into_iter().flatten();
@@ -32,7 +28,8 @@ impl Mailbox {
 
     /// Those to one address whose subject or text has these words.
     pub fn find(&self, to: &str, words: &str) -> Vec<Email> {
-        let about = |email: &Email| email.to.contains(to) && format!("{}\n{}", email.subject, email.text).contains(words);
+        let about =
+            |email: &Email| email.to.contains(to) && format!("{}\n{}", email.subject, email.text).contains(words);
         self.all().into_iter().filter(about).collect()
     }
 }

@@ -54,6 +54,7 @@ on_both_databases! {
         town.deliver().await;
         town.window_ends("B-1").await;
         town.reaches("B-1", status::Refunded).await;
+        town.next_second().await;
         town.sandbox.settle_refund(&id, Ending::Fails).expect("it can come back");
         town.deliver().await;
         town.paid_once("B-1", 9_000).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use payoutd::app::sandbox::{
-    DEFAULT_SECRET_KEY, FaultMatch, FaultRule, Fault, NewAccount, Paid, Pay, Sandbox, SandboxOptions, SourceLimit,
+    DEFAULT_SECRET_KEY, Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, SandboxOptions, SourceLimit,
     signature_header,
 };
 use payoutd::app::{Daemon, SystemClock, open_database};
@@ -30,7 +30,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// The status words, for assertions.
 pub mod status {
-    pub use payoutd::domain::payment::PaymentStatus::{Failed, Held, Pending, Refunded, Releasing, Transferred};
+    pub use payoutd::domain::payment::PaymentStatus::{Failed, Pending, Refunded, Releasing, Transferred};
 }
 
 /// Settings of a town, before it is founded.
@@ -225,7 +225,15 @@ impl Town {
 
     /// Every kept event has been tried.
     pub async fn all_read(&self) {
-        self.until("events are read", async || self.sql.count("webhook_events WHERE state = 'pending'").await == 0).await;
+        self.until("events are read", async || self.sql.count("webhook_events WHERE state = 'pending'").await == 0)
+            .await;
+    }
+
+    /// Stripe tells times in whole seconds, and of two tellings in one second the more careful counts. What follows is
+    /// told in a later one.
+    pub async fn next_second(&self) {
+        let second = SystemClock.now().timestamp();
+        self.until("the next second", async || SystemClock.now().timestamp() > second).await;
     }
 
     /// One release run.
@@ -383,7 +391,11 @@ impl Town {
     pub async fn until(&self, what: &str, met: impl AsyncFn() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !met().await {
-            assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}; {:#?}", self.mailbox.all());
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "not within {PATIENCE:?}: {what}; {:#?}",
+                self.mailbox.all()
+            );
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
     }
