@@ -48,7 +48,7 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     outln!("Payment {}: {}\n", payment.id, payment.status);
     let line = |name: &str, value: String| outln!("  {name:<18}{value}");
     line(
-        "paid by customer",
+        if view.paid_at.is_some() { "paid by customer" } else { "asked of customer" },
         format!(
             "{}{}",
             amount(payment.amount),

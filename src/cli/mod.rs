@@ -24,9 +24,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::config::{Config, LogFormat};
 use crate::domain::ids::PaymentId;
-use crate::ports::PaymentRef;
+use crate::ports::{PaymentRef, StoreError};
 use crate::telemetry;
 
 /// Pays a marketplace's mentors their share of what customers paid, after the dispute window, never twice.
@@ -86,10 +87,21 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("payoutd: {error:#}");
+            let hint = if is_away(&error) { AWAY } else { "" };
+            eprintln!("payoutd: {error:#}{hint}");
             ExitCode::FAILURE
         }
     }
+}
+
+const AWAY: &str = "; is the server up, and does database.url (DATABASE_URL) name it with the right user and password?";
+
+fn is_away(error: &anyhow::Error) -> bool {
+    let store = match error.downcast_ref::<AppError>() {
+        Some(AppError::Store(error)) => Some(error),
+        _ => error.downcast_ref::<StoreError>(),
+    };
+    matches!(store, Some(StoreError::Away(_)))
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

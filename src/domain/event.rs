@@ -117,8 +117,11 @@ pub(super) struct Event<'a> {
 
 impl Event<'_> {
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, EventError> {
-        serde_json::from_str(self.object.get())
-            .map_err(|e| EventError::Object { kind: self.head.kind.clone(), why: e.to_string() })
+        let text = self.object.get();
+        serde_json::from_str(text).map_err(|error| {
+            let field = field_at(text, &error).map(|field| format!("`{field}`: ")).unwrap_or_default();
+            EventError::Object { kind: self.head.kind.clone(), why: format!("{field}{error}") }
+        })
     }
 
     pub(super) fn stamp(&self, rank: i16) -> Stamp {
@@ -153,6 +156,13 @@ impl Event<'_> {
         let value = format!("`{}`", value.to_string().chars().take(40).collect::<String>());
         EventError::Field { kind: self.head.kind.clone(), field, value, rule: rule.to_string() }
     }
+}
+
+/// The name of the field whose value an error is about: the last name before the place that the error tells.
+fn field_at<'a>(text: &'a str, error: &serde_json::Error) -> Option<&'a str> {
+    let lines_before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+    let (before, _) = text.get(..lines_before + error.column())?.rsplit_once("\":")?;
+    before.rsplit_once('"').map(|(_, name)| name)
 }
 
 /// Reads a charge as the API answers it. `told_at` is when Stripe answered.

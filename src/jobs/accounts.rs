@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::{Jobs, span};
+use crate::domain::breaker::Side;
 use crate::domain::facts::{AccountDetails, AccountFact, Stamp};
 use crate::domain::ids::{AccountId, EventId};
 use crate::domain::mentor::{Capability, NOT_FOUND};
@@ -21,8 +22,11 @@ const STALE_AFTER: Duration = Duration::from_secs(3600);
 pub(super) async fn refresh(jobs: &Jobs) -> Result<(), StoreError> {
     let now = jobs.clock.now();
     for id in jobs.store.accounts_to_read(now - span(STALE_AFTER), AT_ONCE).await? {
+        if jobs.stop.is_cancelled() || !jobs.breaker.lets_call(jobs.clock.now()) {
+            break;
+        }
         let called = jobs.stripe.account(&id).await;
-        jobs.learn(&called.result).await;
+        jobs.learn(Side::Reading, &called.result).await;
         match called.result {
             Ok(account) => jobs.store.learn_account(account, jobs.clock.now()).await?,
             Err(failure) => {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::breaker::{Breaker, BreakerPolicy, Permit};
+use crate::domain::breaker::{Breaker, BreakerPolicy, Permit, Side};
 use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::triage::{Failure, Verdict, is_outage, triage};
 
@@ -25,9 +25,16 @@ impl SharedBreaker {
         self.with(|breaker| breaker.permit(&self.policy, now))
     }
 
-    /// Whether a call would have to wait. Asking takes no probe.
-    pub fn waits(&self, now: DateTime<Utc>) -> bool {
-        self.with(|breaker| breaker.waits(now))
+    /// Whether a call may be made; asking takes no probe.
+    pub fn lets_call(&self, now: DateTime<Utc>) -> bool {
+        self.with(|breaker| breaker.lets_call(now))
+    }
+
+    /// Gives back a probe for which there was nothing to call.
+    pub fn give_back(&self, permit: Permit, now: DateTime<Utc>) {
+        if permit == Permit::Probe {
+            self.with(|breaker| breaker.give_back(now));
+        }
     }
 
     /// Why no transfer is tried, and since when; `None` while they are.
@@ -36,18 +43,18 @@ impl SharedBreaker {
     }
 
     /// Takes in what a call came to. Answers what to tell the admin, when this is what opened it.
-    pub fn learn<T>(&self, result: &Result<T, Failure>, now: DateTime<Utc>) -> Option<Outgoing> {
+    pub fn learn<T>(&self, by: Side, result: &Result<T, Failure>, now: DateTime<Utc>) -> Option<Outgoing> {
         let opened = self.with(|breaker| match result {
             Ok(_) => {
-                breaker.answered();
+                breaker.answered(by);
                 None
             }
             Err(failure) => match triage(failure) {
-                Verdict::StopTheWorld => breaker.open(&self.policy, now, &describe(failure)),
+                Verdict::StopTheWorld => breaker.open(&self.policy, now, by, &describe(failure)),
                 Verdict::RetrySoon | Verdict::AskAgain => None,
-                _ if is_outage(failure) => breaker.outage(&self.policy, now, &describe(failure)),
+                _ if is_outage(failure) => breaker.outage(&self.policy, now, by, &describe(failure)),
                 _ => {
-                    breaker.answered();
+                    breaker.answered(by);
                     None
                 }
             },

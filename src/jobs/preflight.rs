@@ -2,6 +2,7 @@
 //! a refunded or disputed payment from being paid.
 
 use super::Jobs;
+use crate::domain::breaker::Side;
 use crate::domain::facts::Fact;
 use crate::domain::ids::ChargeId;
 use crate::domain::notice::{Notice, Outgoing, brief};
@@ -30,7 +31,7 @@ pub(super) async fn preflight(jobs: &Jobs, charge_id: &ChargeId) -> Result<Vec<F
 async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {
     let started_at = jobs.clock.now();
     let called = call.await;
-    jobs.learn(&called.result).await;
+    jobs.learn(Side::Reading, &called.result).await;
     match called.result {
         Ok(value) => Ok(value),
         Err(failure) => {
@@ -50,9 +51,9 @@ async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T
 
 impl Jobs {
     /// Feeds the breaker, and tells the admin when it opens.
-    pub(super) async fn learn<T>(&self, result: &Result<T, Failure>) {
+    pub(super) async fn learn<T>(&self, by: Side, result: &Result<T, Failure>) {
         let now = self.clock.now();
-        if let Some(alert) = self.breaker.learn(result, now) {
+        if let Some(alert) = self.breaker.learn(by, result, now) {
             if let Err(error) = self.store.tell(vec![alert], now).await {
                 tracing::error!(%error, "the alert about the breaker could not be written");
             }

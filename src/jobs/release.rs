@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::preflight::preflight;
 use super::submit::submit;
 use super::{Jobs, accounts, span};
-use crate::domain::breaker::Permit;
+use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
@@ -81,7 +81,7 @@ impl Jobs {
 type Ready = (Preflighted, OwnedSemaphorePermit);
 
 async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
-    if jobs.breaker.waits(jobs.clock.now()) {
+    if !jobs.breaker.lets_call(jobs.clock.now()) {
         return Ok(RunCounts::default());
     }
     if jobs.breaker.trouble().is_none() {
@@ -118,9 +118,10 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.held += picked.held;
         counts.waiting += picked.waiting;
         if permit == Permit::Probe && picked.ready.is_empty() {
-            // Nothing to probe with: ask for something harmless, so that trouble which is over is seen to be over.
+            // Nothing to probe with: ask for something harmless, so that trouble which is over may be seen to be over.
             let pinged = jobs.stripe.ping().await;
-            jobs.learn(&pinged.result).await;
+            jobs.learn(Side::Reading, &pinged.result).await;
+            jobs.breaker.give_back(permit, now);
         }
         if picked.looked_at == 0 {
             break;
@@ -131,6 +132,10 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         for (plan, case) in picked.ready {
             // Never closed; and if it were, the payment would be looked at again.
             let Ok(place) = places.clone().acquire_owned().await else { break };
+            // Waiting for the place may have taken long. What was picked is looked at again after the next start.
+            if jobs.stop.is_cancelled() {
+                break;
+            }
             reading.spawn(read_charge(jobs.clone(), plan, case, to_claim.clone(), place));
         }
         while let Some(read) = reading.try_join_next() {
@@ -146,7 +151,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
 async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
     let called = jobs.stripe.disputes_of(charge).await;
-    jobs.learn(&called.result).await;
+    jobs.learn(Side::Reading, &called.result).await;
     match called.result {
         Ok(disputes) => jobs.store.learn_disputes(disputes, jobs.clock.now()).await,
         Err(failure) => {
@@ -194,6 +199,10 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
             taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
                 if taken == 0 {
                     break;
+                }
+                if jobs.stop.is_cancelled() {
+                    batch.clear();
+                    continue;
                 }
                 let (preflighted, places): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 let operations = claim(jobs, preflighted, &mut counts).await.unwrap_or_else(|error| {

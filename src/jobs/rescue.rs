@@ -50,13 +50,17 @@ async fn rescue_batch(jobs: &Arc<Jobs>) -> Result<usize, StoreError> {
     if !due || jobs.stop.is_cancelled() {
         return Ok(0);
     }
-    let limit = match jobs.breaker.permit(now) {
+    let permit = jobs.breaker.permit(now);
+    let limit = match permit {
         Permit::All => jobs.settings.concurrency,
         Permit::Probe => 1,
         Permit::Wait(_) => return Ok(0),
     };
     let reclaimed = jobs.store.reclaim(i64::try_from(limit).unwrap_or(i64::MAX), jobs.lease(now), now).await?;
     let count = reclaimed.len();
+    if count == 0 {
+        jobs.breaker.give_back(permit, now);
+    }
     let mut steps = JoinSet::new();
     for operation in reclaimed {
         let jobs = jobs.clone();

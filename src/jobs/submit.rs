@@ -2,6 +2,7 @@
 
 use super::Jobs;
 use super::preflight::preflight;
+use crate::domain::breaker::Side;
 use crate::domain::operation::Operation;
 use crate::domain::outcome::Attempted;
 use crate::domain::release::Case;
@@ -58,7 +59,7 @@ async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Trie
 async fn send(jobs: &Jobs, operation: &Operation) -> Tried {
     let started_at = jobs.clock.now();
     let called = jobs.stripe.create_transfer(&operation.key, &operation.order).await;
-    jobs.learn(&called.result).await;
+    jobs.learn(Side::Writing, &called.result).await;
     let record = record("create", started_at, &called);
     match called.result {
         Ok(transfer) => (vec![record], Attempted::Done(transfer)),
@@ -79,7 +80,7 @@ fn is_definite(failure: &Failure) -> bool {
 async fn look(jobs: &Jobs, operation: &Operation) -> Tried {
     let started_at = jobs.clock.now();
     let called = jobs.stripe.find_transfer(&operation.key, &operation.order).await;
-    jobs.learn(&called.result).await;
+    jobs.learn(Side::Reading, &called.result).await;
     let record = record("look_up", started_at, &called);
     let attempted = match called.result {
         Ok(Some(transfer)) => Attempted::Done(transfer),

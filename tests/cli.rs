@@ -1,0 +1,13 @@
+//! The command line, as people and programs use it: the real program, what it prints, and how it refuses.
+
+#[path = "cli/program.rs"]
+mod program;
+
+#[path = "cli/demo.rs"]
+mod demo;
+#[path = "cli/help.rs"]
+mod help;
+#[path = "cli/refusals.rs"]
+mod refusals;
+#[path = "cli/shown.rs"]
+mod shown;

@@ -1,0 +1,24 @@
+//! End to end: the real daemon in this process, the sandbox for Stripe over real HTTP, on both databases, with emails
+//! as files. Each test tells a story and then looks at what a person, Stripe and the mailbox would see of it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accounts;
+mod breaker;
+mod crash;
+mod failures;
+mod fleet;
+mod holds;
+mod house;
+mod listener;
+mod mailbox;
+mod outcomes;
+mod refunds;
+mod shutdown;
+mod sql;
+mod town;
+mod web;
+
+use support::{TestDb, on_both_databases};
+use town::{Town, status};
