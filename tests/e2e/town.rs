@@ -145,7 +145,7 @@ impl Town {
 
     /// Moves the end of a payment's window into the past, as an admin may.
     pub async fn window_ends(&self, booking: &str) {
-        let set = format!("UPDATE payments SET dispute_period_ends = {}", self.sql.from_now(-1));
+        let set = format!("UPDATE payments SET dispute_period_ends = {}", self.sql.seconds_from_now(-1));
         assert_eq!(self.sql.run(&format!("{set} WHERE booking_id = '{booking}'")).await, 1);
     }
 
@@ -173,7 +173,7 @@ impl Town {
 
     /// What a crash leaves behind is taken up when its lease ends; this is that moment.
     pub async fn leases_run_out(&self) {
-        let past = self.sql.from_now(-1);
+        let past = self.sql.seconds_from_now(-1);
         self.sql.run(&format!("UPDATE operations SET lease_until = {past} WHERE state = 'submitting'")).await;
         self.sql.run(&format!("UPDATE payments SET next_check_at = {past} WHERE status = 'pending'")).await;
     }
