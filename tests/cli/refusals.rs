@@ -110,10 +110,10 @@ fn a_file_that_is_no_configuration() {
     let program = Program::new();
     for (text, words) in [
         ("[stripe\nsecret_key = 1", &["payoutd.toml:2", "unclosed table"][..]),
-        ("[fees]\nplatform_fee_bps = 10001\n", &["fees.platform_fee_bps", "10001", "10000"]),
+        ("[fees]\nplatform_fee_bps = 10001\n", &["fees.platform_fee_bps", "above 100 %", "10000"]),
         ("[fees]\nplatform_fee_bps = -1\n", &["fees.platform_fee_bps"]),
         ("[fees]\nplatform_fee_bsp = 1000\n", &["platform_fee_bsp", "platform_fee_bps"]),
-        ("[windwo]\n", &["windwo", "window"]),
+        ("[windwo]\n", &["unknown key `windwo`"]),
         ("[window]\ndispute_window = 72\n", &["window.dispute_window", "72h"]),
         ("[minimums]\nzzz = 100\n", &["minimums", "zzz"]),
         ("[release]\nschedule = \"every minute\"\n", &["release.schedule", "every minute"]),

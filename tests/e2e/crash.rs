@@ -15,13 +15,13 @@ async fn patient(db: TestDb) -> Town {
 
 /// The next attempt of what is under way is due now.
 async fn next_attempt(town: &Town) {
-    let past = town.sql.from_now(-1);
+    let past = town.sql.seconds_from_now(-1);
     town.sql.run(&format!("UPDATE operations SET next_attempt_at = {past} WHERE next_attempt_at IS NOT NULL")).await;
 }
 
 /// The first request was so long ago.
 async fn sent_days_ago(town: &Town, days: i64) {
-    let then = town.sql.from_now(-86_400 * days);
+    let then = town.sql.seconds_from_now(-86_400 * days);
     town.sql.run(&format!("UPDATE operations SET first_sent_at = {then}, last_sent_at = {then}")).await;
 }
 

@@ -22,7 +22,7 @@ async fn two_daemons_share_200_payments_and_pay_each_once() {
     town.deliver_only(&["charge.succeeded"]).await;
     town.run().await;
     let other = town.another_house().await;
-    let past = town.sql.from_now(-1);
+    let past = town.sql.seconds_from_now(-1);
     assert_eq!(town.sql.run(&format!("UPDATE payments SET dispute_period_ends = {past}")).await, MANY);
 
     let (one, two) = tokio::join!(town.house().begin_run(), other.begin_run());

@@ -63,7 +63,7 @@ impl Sql {
     }
 
     /// A time so many seconds from now, in words that the dialect understands.
-    pub fn from_now(&self, seconds: i64) -> String {
+    pub fn seconds_from_now(&self, seconds: i64) -> String {
         match self.sqlite() {
             Some(_) => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{seconds} seconds')"),
             None => format!("now() + interval '{seconds} seconds'"),

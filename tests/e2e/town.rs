@@ -1,14 +1,13 @@
 //! The town that the stories happen in: a daemon, its database, Stripe, mentors, customers and a mailbox. It waits for
 //! what is to become true, with a deadline, and never for time to pass.
 
+mod plan;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use payoutd::app::sandbox::{
-    DEFAULT_SECRET_KEY, Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, SandboxOptions, SourceLimit,
-    signature_header,
-};
-use payoutd::app::{Daemon, SystemClock, open_database};
+use payoutd::app::sandbox::{Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, signature_header};
+use payoutd::app::{Daemon, SystemClock};
 use payoutd::config::Config;
 use payoutd::domain::ids::{AccountId, MentorId};
 use payoutd::domain::payment::PaymentStatus;
@@ -16,6 +15,7 @@ use payoutd::ports::{Clock, MentorChange, PaymentRef, PaymentView, RunCounts, St
 use payoutd::store::Database;
 use tempfile::TempDir;
 
+use self::plan::{Plan, config, defaults};
 use crate::house::House;
 use crate::mailbox::{Email, Mailbox};
 use crate::sql::Sql;
@@ -33,13 +33,6 @@ pub mod status {
     pub use payoutd::domain::payment::PaymentStatus::{Failed, Pending, Refunded, Releasing, Transferred};
 }
 
-/// Settings of a town, before it is founded.
-pub struct Plan {
-    settings: BTreeMap<String, String>,
-    database: Option<String>,
-    automatic_webhooks: bool,
-}
-
 pub struct Town {
     pub sandbox: Sandbox,
     pub mailbox: Mailbox,
@@ -51,97 +44,6 @@ pub struct Town {
     dir: TempDir,
     /// Dropped last: a daemon may be at work in it until then.
     _db: TestDb,
-}
-
-impl Plan {
-    /// Sets one key, as TOML: `.with("retry.base", "\"50ms\"")`.
-    pub fn with(mut self, key: &str, value: impl std::fmt::Display) -> Plan {
-        self.settings.insert(key.to_owned(), value.to_string());
-        self
-    }
-
-    /// Where the database is, when not where the test's database is.
-    pub fn database_at(mut self, url: &str) -> Plan {
-        self.database = Some(url.to_owned());
-        self
-    }
-
-    /// Stripe delivers webhooks by itself, and again when refused.
-    pub fn with_automatic_webhooks(mut self) -> Plan {
-        self.automatic_webhooks = true;
-        self
-    }
-
-    pub async fn found(self, db: TestDb) -> Town {
-        let dir = tempfile::Builder::new().prefix("payoutd-e2e-").tempdir().expect("a temporary directory");
-        let mut options = SandboxOptions::new(|| SystemClock.now().timestamp());
-        // The stricter reading would hide an overpayment.
-        options.settings.source_limit = SourceLimit::ChargeAmount;
-        options.retry.first_ms = 50;
-        options.retry.longest_ms = 200;
-        let options = if self.automatic_webhooks { options } else { options.manual_delivery() };
-        let sandbox = Sandbox::start(options).await.expect("a sandbox");
-        let mut settings = self.settings;
-        let url = self.database.unwrap_or_else(|| db.url().to_owned());
-        settings.insert("database.url".into(), format!("{url:?}"));
-        settings.insert("stripe.api_base".into(), format!("{:?}", sandbox.base_url()));
-        settings.insert("mail.file_dir".into(), format!("{:?}", dir.path().join("mail")));
-        let house = House::open(config(&settings, &dir)).await;
-        // The same port after a restart: Stripe's endpoint does not move.
-        settings.insert("webhook.listen".into(), format!("\"{}\"", house.daemon().listening().address));
-        let mut direct = settings.clone();
-        direct.insert("database.url".into(), format!("{:?}", db.url()));
-        let store = open_database(&config(&direct, &dir)).expect("the same database");
-        sandbox.add_webhook(&webhook_url(house.daemon()), WEBHOOK_SECRET);
-        let mailbox = Mailbox::at(&dir.path().join("mail"));
-        let (sql, web) = (Sql::at(db.url()), Web::new());
-        Town { sandbox, mailbox, sql, web, store, settings, house: Some(house), dir, _db: db }
-    }
-}
-
-fn defaults() -> BTreeMap<String, String> {
-    let quoted = |value: &str| format!("{value:?}");
-    [
-        ("stripe.secret_key", quoted(DEFAULT_SECRET_KEY)),
-        ("stripe.webhook_secrets", format!("[{WEBHOOK_SECRET:?}]")),
-        ("stripe.call_timeout", quoted("1s")),
-        ("stripe.requests_per_second", "500".into()),
-        ("webhook.listen", quoted("127.0.0.1:0")),
-        ("window.dispute_window", quoted("100ms")),
-        // Runs are kicked by the stories, unless they say otherwise.
-        ("release.schedule", quoted("0 0 0 1 1 *")),
-        ("release.preflight_retry", quoted("100ms")),
-        ("release.funds_retry", quoted("100ms")),
-        ("retry.base", quoted("20ms")),
-        ("retry.busy", quoted("20ms")),
-        ("rescue.lease", quoted("20s")),
-        ("rescue.interval", quoted("100ms")),
-        ("rescue.retry", quoted("100ms")),
-        ("rescue.absence_grace", quoted("100ms")),
-        ("breaker.failures_to_open", "100".into()),
-        ("breaker.open_for", quoted("200ms")),
-        ("mail.transport", quoted("file")),
-        ("mail.from", quoted("Example Academy <payouts@example.com>")),
-        ("mail.admin_email", quoted(ADMIN)),
-        ("mail.platform_name", quoted("Example Academy")),
-        ("mail.merge_window", quoted("50ms")),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-fn config(settings: &BTreeMap<String, String>, dir: &TempDir) -> Config {
-    let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (key, value) in settings {
-        let (section, name) = key.split_once('.').expect("section.key");
-        sections.entry(section).or_default().push(format!("{name} = {value}"));
-    }
-    let mut text = format!("state_dir = {:?}\n", dir.path());
-    for (section, lines) in sections {
-        text.push_str(&format!("[{section}]\n{}\n", lines.join("\n")));
-    }
-    Config::parse(&dir.path().join("payoutd.toml"), &text, &BTreeMap::new())
-        .unwrap_or_else(|why| panic!("{why}\n{text}"))
 }
 
 fn webhook_url(daemon: &Daemon) -> String {
@@ -243,7 +145,7 @@ impl Town {
 
     /// Moves the end of a payment's window into the past, as an admin may.
     pub async fn window_ends(&self, booking: &str) {
-        let set = format!("UPDATE payments SET dispute_period_ends = {}", self.sql.from_now(-1));
+        let set = format!("UPDATE payments SET dispute_period_ends = {}", self.sql.seconds_from_now(-1));
         assert_eq!(self.sql.run(&format!("{set} WHERE booking_id = '{booking}'")).await, 1);
     }
 
@@ -271,7 +173,7 @@ impl Town {
 
     /// What a crash leaves behind is taken up when its lease ends; this is that moment.
     pub async fn leases_run_out(&self) {
-        let past = self.sql.from_now(-1);
+        let past = self.sql.seconds_from_now(-1);
         self.sql.run(&format!("UPDATE operations SET lease_until = {past} WHERE state = 'submitting'")).await;
         self.sql.run(&format!("UPDATE payments SET next_check_at = {past} WHERE status = 'pending'")).await;
     }
