@@ -114,8 +114,7 @@ fn a_file_that_is_no_configuration() {
         ("[fees]\nplatform_fee_bps = -1\n", &["fees.platform_fee_bps"]),
         ("[fees]\nplatform_fee_bsp = 1000\n", &["platform_fee_bsp", "platform_fee_bps"]),
         ("[windwo]\n", &["unknown key `windwo`"]),
-        ("[window]\ndispute_window = 72\n", &["window.dispute_window", "72h"]),
-        ("[minimums]\nzzz = 100\n", &["minimums", "zzz"]),
+        ("[window]\ndispute_window = 72\n", &["window.dispute_window", "no unit"]),
         ("[release]\nschedule = \"every minute\"\n", &["release.schedule", "every minute"]),
     ] {
         program.write(&format!("state_dir = {:?}\n{text}", program.dir()));
