@@ -138,8 +138,12 @@ impl Reader {
         self.known.iter().filter_map(move |key| name_within(section, key))
     }
 
+    fn sections(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().filter_map(|key| Some(key.split_once('.')?.0))
+    }
+
     fn unknown_key(&self, key: &str, origin: &Origin) -> Problem {
-        let section = key.split_once('.').map_or("", |(section, _)| section);
+        let section = key.split_once('.').map_or(key, |(section, _)| section);
         let message = if self.keys_of(key).next().is_some() {
             format!("`{key}` is a section: write its keys under [{key}]")
         } else if let Some(near) = nearest(key, self.known.iter().map(String::as_str)) {
@@ -147,6 +151,8 @@ impl Reader {
         } else if self.keys_of(section).next().is_some() {
             let names: Vec<&str> = self.keys_of(section).collect();
             format!("unknown key `{key}`: [{section}] has {}", names.join(", "))
+        } else if let Some(near) = nearest(section, self.sections()) {
+            format!("unknown section `{section}`: did you mean `[{near}]`?")
         } else {
             format!("unknown key `{key}`: config/payoutd.toml shows every key there is")
         };

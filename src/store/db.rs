@@ -232,16 +232,17 @@ async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
     Ok(conn)
 }
 
-/// Makes a missing file readable by its owner only; SQLite gives its side files the same mode.
+/// Makes a missing file readable by its owner only; SQLite gives its side files the same mode. The directory that holds
+/// it is made too, but not those above: a path that is mistyped should be noticed.
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let away =
         |e: std::io::Error| StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()));
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(away)?;
-    }
     if path.exists() {
         return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) {
+        std::fs::DirBuilder::new().mode(0o700).create(parent).map_err(away)?;
     }
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {

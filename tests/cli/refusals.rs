@@ -113,7 +113,7 @@ fn a_file_that_is_no_configuration() {
         ("[fees]\nplatform_fee_bps = 10001\n", &["fees.platform_fee_bps", "above 100 %", "10000"]),
         ("[fees]\nplatform_fee_bps = -1\n", &["fees.platform_fee_bps"]),
         ("[fees]\nplatform_fee_bsp = 1000\n", &["platform_fee_bsp", "platform_fee_bps"]),
-        ("[windwo]\n", &["unknown key `windwo`"]),
+        ("[windwo]\n", &["unknown section `windwo`", "did you mean `[window]`?"]),
         ("[window]\ndispute_window = 72\n", &["window.dispute_window", "no unit"]),
         ("[release]\nschedule = \"every minute\"\n", &["release.schedule", "every minute"]),
     ] {

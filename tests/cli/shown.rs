@@ -69,7 +69,7 @@ fn figures() {
     insta::assert_snapshot!("status", program.redact(&program.prints(&["status"])));
     let figures = program.json(&["status", "--json"]);
     assert_eq!(figures["due"], 2);
-    assert!(figures["payments"].as_array().is_some_and(|kinds| kinds.len() == 4), "{figures}");
+    assert!(figures["payments"].as_object().is_some_and(|kinds| kinds.len() == 4), "{figures}");
 }
 
 #[test]

@@ -83,7 +83,7 @@ on_both_databases! {
         town.paid_once("B-1", 9_000).await;
         assert_eq!(town.sql.count("webhook_events WHERE state = 'failed' AND note <> ''").await, 7);
         let figures = town.store.status(SystemClock.now()).await.expect("readable");
-        assert_eq!(figures.events, [("failed".to_owned(), 7)], "status shows them");
+        assert_eq!(figures.events, [("failed".to_owned(), 7)].into(), "status shows them");
     }
 
     /// Given authentic events with amounts and currencies that cannot be, when read, then each stays with an error
