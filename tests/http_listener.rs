@@ -121,10 +121,11 @@ async fn start(inbox: Arc<Desk>) -> Running {
 
 async fn start_with(inbox: Arc<Desk>, ready: bool, settings: Settings) -> Running {
     let signatures = Arc::new(Signatures::new(&[SECRET.to_owned().into()], DEFAULT_TOLERANCE).unwrap());
-    let state = State { inbox, signatures, health: Arc::new(Pulse(ready)), clock: Arc::new(StandingClock), settings };
+    let health = Arc::new(Pulse(ready));
+    let state = State { inbox, signatures, cron: None, health, clock: Arc::new(StandingClock), settings };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let server = tokio::spawn(serve(listener, router(state), stop.clone()));
+    let server = tokio::spawn(serve(listener, router(state), 256, stop.clone()));
     Running { addr, stop, server }
 }
 

@@ -1,6 +1,8 @@
 //! What came of it: a table for people, JSON for programs.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -77,7 +79,7 @@ fn is_email(entry: &std::fs::DirEntry) -> bool {
     entry.path().extension().is_some_and(|extension| extension == "eml")
 }
 
-pub(super) fn print(report: &Report, dir: &Path, webhook: &str) {
+pub(super) fn print(report: &Report, dir: &Path, address: SocketAddr) {
     let rows = report.payments.iter().map(|line| {
         vec![
             line.id.to_string(),
@@ -98,11 +100,22 @@ pub(super) fn print(report: &Report, dir: &Path, webhook: &str) {
     );
     println!("{} emails lie in   {}", report.emails, report.mail_dir);
     println!("The database is    {}", report.database);
-    println!("Webhooks go to     {webhook}");
+    println!("Webhooks go to     http://{address}/webhooks/stripe");
     let program = std::env::args().next().unwrap_or_else(|| "payoutd".into());
     let config = dir.join("payoutd.toml").display().to_string();
     println!("\nTry next, in another terminal:");
     println!("  {program} --config {config} explain B-111");
     println!("  {program} --config {config} status");
     println!("  {program} --config {config} retry B-112");
+}
+
+/// How to ask for a run from outside, with a token that can be used once.
+pub(super) fn print_cron(config: &Config, address: SocketAddr) -> Result<()> {
+    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    let minted = app::mint_token(&config.cron, AN_HOUR, None, &SystemClock)?;
+    println!(
+        "\nOr have a run done, as a cron service would; the token is good once, for an hour (`payoutd token` mints more):"
+    );
+    println!("  curl -X POST -H 'Authorization: Bearer {}' http://{address}/cron/transfer-funds", minted.token);
+    Ok(())
 }
