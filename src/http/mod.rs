@@ -70,9 +70,11 @@ impl Default for Settings {
 /// The routes.
 pub fn router(state: State) -> Router {
     let request_ids = Arc::new(RequestIds::new(state.clock.now()));
+    // Left alone, a HEAD would do what a GET does.
+    let trigger = post(cron::transfer_funds).get(cron::transfer_funds).head(wrong_method);
     Router::new()
         .route("/webhooks/stripe", post(webhook::receive))
-        .route("/cron/transfer-funds", post(cron::transfer_funds).get(cron::transfer_funds))
+        .route("/cron/transfer-funds", trigger)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(async || {
@@ -82,9 +84,11 @@ pub fn router(state: State) -> Router {
                 "there is nothing here; webhooks go to /webhooks/stripe",
             )
         })
-        .method_not_allowed_fallback(async || {
-            ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
-        })
+        .method_not_allowed_fallback(wrong_method)
         .with_state(state)
         .layer(middleware::from_fn_with_state(request_ids, request_id::mark))
+}
+
+async fn wrong_method() -> ErrorAnswer {
+    ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
 }
