@@ -63,7 +63,7 @@ pub(super) async fn demo(args: DemoArgs) -> Result<ExitCode> {
     } else {
         let address = daemon.listening().address;
         report::print(&report, &dir, address);
-        report::print_cron(&config, address)?;
+        report::print_cron(&config, &dir, address)?;
     }
     let all_well = report.stripe.duplicates == 0;
     if !args.once {

@@ -206,6 +206,49 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     assert_eq!(post(at, &good).await.status, 401, "but this has");
 }
 
+/// A log that the test reads.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_says_why_without_the_token_and_does_not_fill_up() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    // The listener's tasks are on this thread, too.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new();
+    let at = open(&world, 100).await;
+    let token = world.token();
+    for status in [200, 401] {
+        assert_eq!(post(at, &token).await.status, status);
+    }
+    let (message, signature) = token.rsplit_once('.').expect("three parts");
+    for _ in 0..100 {
+        assert_eq!(post(at, &format!("{message}.AAAA")).await.status, 401);
+    }
+    let said = String::from_utf8(log.0.lock().unwrap().clone()).expect("UTF-8");
+    assert!(said.contains("a run was asked for") && said.contains("run.id=7"), "{said}");
+    assert_eq!(said.matches("it was used before").count(), 1, "{said}");
+    assert_eq!(said.matches("its signature is wrong").count(), 19, "{said}");
+    assert!(!said.contains(message) && !said.contains(signature), "{said}");
+}
+
 #[tokio::test]
 async fn tokens_in_the_query_are_not_looked_at() {
     let world = World::new();

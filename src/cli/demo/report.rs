@@ -101,8 +101,7 @@ pub(super) fn print(report: &Report, dir: &Path, address: SocketAddr) {
     println!("{} emails lie in   {}", report.emails, report.mail_dir);
     println!("The database is    {}", report.database);
     println!("Webhooks go to     http://{address}/webhooks/stripe");
-    let program = std::env::args().next().unwrap_or_else(|| "payoutd".into());
-    let config = dir.join("payoutd.toml").display().to_string();
+    let (program, config) = (program(), config_path(dir));
     println!("\nTry next, in another terminal:");
     println!("  {program} --config {config} explain B-111");
     println!("  {program} --config {config} status");
@@ -110,12 +109,20 @@ pub(super) fn print(report: &Report, dir: &Path, address: SocketAddr) {
 }
 
 /// How to ask for a run from outside, with a token that can be used once.
-pub(super) fn print_cron(config: &Config, address: SocketAddr) -> Result<()> {
+pub(super) fn print_cron(config: &Config, dir: &Path, address: SocketAddr) -> Result<()> {
     const AN_HOUR: Duration = Duration::from_secs(3_600);
     let minted = app::mint_token(&config.cron, AN_HOUR, None, &SystemClock)?;
-    println!(
-        "\nOr have a run done, as a cron service would; the token is good once, for an hour (`payoutd token` mints more):"
-    );
+    let (program, config) = (program(), config_path(dir));
+    println!("\nOr have a run done, as a cron service would, with a token that is good once and for an hour:");
     println!("  curl -X POST -H 'Authorization: Bearer {}' http://{address}/cron/transfer-funds", minted.token);
+    println!("Another token: {program} --config {config} token");
     Ok(())
+}
+
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "payoutd".into())
+}
+
+fn config_path(dir: &Path) -> String {
+    dir.join("payoutd.toml").display().to_string()
 }
