@@ -9,13 +9,14 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::State;
 use super::error::ErrorAnswer;
 use super::rate::RateLimit;
 use super::token::{Accepted, TokenCheck};
+use crate::domain::ids::RunId;
 use crate::ports::{NoRun, RunCounts, RunOutcome, RunTrigger, StoreError, Trigger, UsedTokens};
 
 /// Whoever sends bad tokens in a loop must not fill the disk with log lines.
@@ -82,15 +83,31 @@ async fn run(cron: &Cron, accepted: &Accepted) -> Result<Response, ErrorAnswer> 
     tracing::info!(run.id = run_id.0, joined = ticket.joined, token.id = accepted.jti, "a run was asked for");
     match timeout(cron.answer_after, ticket.ended).await {
         Ok(ended) => ended.map_err(|why| no_run(&why)).and_then(done),
-        Err(_) => {
-            let body = json!({ "run_id": run_id, "status": "running" });
-            Ok((StatusCode::ACCEPTED, Json(body)).into_response())
-        }
+        Err(_) => Ok((StatusCode::ACCEPTED, Json(GoesOn { run_id, status: "running" })).into_response()),
     }
 }
 
-/// The words that callers know: processed are the payments transferred, total those looked at. What is in total and in
-/// none of the others waits for a time or is not finished, and comes up again by itself.
+/// What a run did, in the words that callers know. What is in `total` and in none of the others waits for a time or is
+/// not finished, and comes up again by itself.
+#[derive(Serialize)]
+struct Done {
+    run_id: RunId,
+    /// Transferred.
+    processed: usize,
+    /// Refused by Stripe for good.
+    failed: usize,
+    /// Not paid until a person or an event changes something.
+    held: usize,
+    /// Looked at.
+    total: usize,
+}
+
+#[derive(Serialize)]
+struct GoesOn {
+    run_id: RunId,
+    status: &'static str,
+}
+
 fn done(outcome: RunOutcome) -> Result<Response, ErrorAnswer> {
     let RunCounts { looked_at, transferred, failed, held, .. } = outcome.counts;
     if let Some(trouble) = outcome.trouble {
@@ -98,10 +115,8 @@ fn done(outcome: RunOutcome) -> Result<Response, ErrorAnswer> {
         return Err(ErrorAnswer::new(StatusCode::SERVICE_UNAVAILABLE, "transfers_stopped", message)
             .retry_after_s(RETRY_AFTER_S));
     }
-    let body = json!({
-        "run_id": outcome.run_id, "processed": transferred, "failed": failed, "held": held, "total": looked_at,
-    });
-    Ok(Json(body).into_response())
+    let done = Done { run_id: outcome.run_id, processed: transferred, failed, held, total: looked_at };
+    Ok(Json(done).into_response())
 }
 
 /// The one token of the one `Authorization` header; the scheme's case does not matter (RFC 9110, 11.1).
