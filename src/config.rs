@@ -2,6 +2,7 @@
 //! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
 
 mod checker;
+mod cron;
 mod database;
 mod duration;
 mod keys;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cron::Cron;
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
 pub use keys::env_name;
@@ -26,7 +28,7 @@ pub use mail::{Mail, Transport};
 pub use money::{Fees, Metadata, Release, Window};
 pub use origin::{ConfigError, Origin, Problem};
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
-pub use running::{Breaker, Cron, Log, LogFormat, Rescue, Retry, Shutdown, Webhook};
+pub use running::{Breaker, Log, LogFormat, Rescue, Retry, Shutdown, Webhook};
 pub use smtp::{SmtpTls, SmtpUrl};
 pub use stripe::{KeyMode, Stripe};
 

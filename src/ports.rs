@@ -1,11 +1,13 @@
 //! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
 
+mod cron;
 mod gateway;
 mod inbox;
 mod mailer;
 mod store;
 mod views;
 
+pub use cron::*;
 pub use gateway::*;
 pub use inbox::*;
 pub use mailer::*;

@@ -120,11 +120,16 @@ async fn start(inbox: Arc<Desk>) -> Running {
 }
 
 async fn start_with(inbox: Arc<Desk>, ready: bool, settings: Settings) -> Running {
+    start_limited(inbox, ready, settings, 256).await
+}
+
+async fn start_limited(inbox: Arc<Desk>, ready: bool, settings: Settings, most_connections: usize) -> Running {
     let signatures = Arc::new(Signatures::new(&[SECRET.to_owned().into()], DEFAULT_TOLERANCE).unwrap());
-    let state = State { inbox, signatures, health: Arc::new(Pulse(ready)), clock: Arc::new(StandingClock), settings };
+    let health = Arc::new(Pulse(ready));
+    let state = State { inbox, signatures, cron: None, health, clock: Arc::new(StandingClock), settings };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let server = tokio::spawn(serve(listener, router(state), stop.clone()));
+    let server = tokio::spawn(serve(listener, router(state), most_connections, stop.clone()));
     Running { addr, stop, server }
 }
 
@@ -512,4 +517,54 @@ async fn shutdown_waits_neither_for_a_silent_sender_nor_for_ever() {
     listener.server.await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
     assert_eq!(stuck.read(&mut [0; 1]).await.unwrap_or(0), 0, "acknowledged, though it was not kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_connections_up_to_the_limit_keep_no_webhook_out_for_long() {
+    let desk = Desk::open();
+    let listener = start_limited(desk.clone(), true, Settings::default(), 2).await;
+    let begin = tokio::time::Instant::now();
+    // Given as many silent connections as may be open, and as many again that wait behind them.
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(listener.connect().await);
+    }
+    // Then a webhook waits for its turn, and is kept.
+    assert_eq!(listener.deliver(EVENT.as_bytes()).await.status, 200);
+    let waited = begin.elapsed();
+    assert!(waited >= Duration::from_secs(10) && waited < Duration::from_secs(25), "{waited:?}");
+    assert_eq!(desk.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_waits_until_another_ends() {
+    let desk = Desk::held();
+    let listener = start_limited(desk.clone(), true, Settings::default(), 1).await;
+    let mut first = listener.connect().await;
+    first.write_all(&signed(EVENT.as_bytes())).await.unwrap();
+    desk.entered.acquire().await.unwrap().forget();
+    let mut second = listener.connect().await;
+    second.write_all(&signed(event("evt_2").as_bytes())).await.unwrap();
+
+    // The second is not even looked at while the first is at work.
+    let looked = tokio::time::timeout(Duration::from_millis(200), desk.entered.acquire()).await;
+    assert!(looked.is_err());
+    desk.may_commit.add_permits(2);
+    assert_eq!(read(&mut first).await.status, 200);
+    assert_eq!(read(&mut second).await.status, 200);
+    assert_eq!(desk.kept().len(), 2);
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_place() {
+    let desk = Desk::held();
+    let listener = start_limited(desk.clone(), true, Settings::default(), 1).await;
+    let mut first = listener.connect().await;
+    first.write_all(&signed(EVENT.as_bytes())).await.unwrap();
+    desk.entered.acquire().await.unwrap().forget();
+    listener.stop.cancel();
+    desk.may_commit.add_permits(1);
+    assert_eq!(read(&mut first).await.status, 200);
+    let ended = tokio::time::timeout(Duration::from_secs(5), listener.server).await;
+    ended.expect("it waits for a place").unwrap();
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
+use super::cron;
 use super::health::Watch;
 use super::wiring::{AppError, Worker};
 use crate::config::Config;
@@ -35,16 +36,18 @@ impl Daemon {
     pub async fn start(config: &Config) -> Result<Self, AppError> {
         let serve = config.require_serve()?;
         let signatures = Signatures::new(&serve.webhook_secrets, config.webhook.tolerance)?;
+        let token_keys = cron::token_keys(config)?;
         // The port first: it is the cheapest to find taken.
         let address = config.webhook.listen;
         let listener = TcpListener::bind(address).await.map_err(|why| AppError::Listen { address, why })?;
         let address = listener.local_addr().map_err(|why| AppError::Listen { address, why })?;
         let worker = Worker::new(config).await?;
-        let router = http::router(state(config, &worker, signatures)?);
+        let router = http::router(state(config, &worker, signatures, token_keys)?);
         worker.jobs.start(&worker.tasks)?;
         let listener_tasks = TaskTracker::new();
         let stop = worker.stop.clone();
-        listener_tasks.spawn(async move { http::serve(listener, router, stop).await });
+        let most_connections = usize::try_from(config.webhook.max_connections).unwrap_or(256);
+        listener_tasks.spawn(async move { http::serve(listener, router, most_connections, stop).await });
         listener_tasks.close();
         Ok(Self { worker, listener_tasks, listening: Listening { address }, grace: config.shutdown.grace })
     }
@@ -76,12 +79,18 @@ impl Daemon {
     }
 }
 
-fn state(config: &Config, worker: &Worker, signatures: Signatures) -> Result<http::State, SetupError> {
+fn state(
+    config: &Config,
+    worker: &Worker,
+    signatures: Signatures,
+    token_keys: Option<http::Keys>,
+) -> Result<http::State, SetupError> {
     let store: Arc<dyn Store> = Arc::new(worker.database.clone());
     Ok(http::State {
         inbox: Arc::new(GroupInbox::spawn(worker.jobs.clone(), &worker.tasks)),
         signatures: Arc::new(signatures),
         health: Arc::new(Watch { store, breaker: worker.jobs.breaker(), clock: worker.clock.clone() }),
+        cron: token_keys.map(|keys| Arc::new(cron::endpoint(config, worker, keys))),
         clock: worker.clock.clone(),
         settings: http::Settings {
             body_limit_bytes: usize::try_from(config.webhook.body_limit_bytes).unwrap_or(256 * 1024),

@@ -19,7 +19,7 @@ use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
-use crate::{mail, stripe};
+use crate::{http, mail, stripe};
 
 /// Why payoutd, or a part of it, could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,16 @@ pub enum AppError {
         key: String,
         /// What is wrong.
         why: crate::domain::money::UnknownCurrency,
+    },
+    /// What the cron endpoint's tokens are checked with.
+    #[error("{key}: {what} {why}")]
+    CronKey {
+        /// The setting.
+        key: &'static str,
+        /// The secret or the file.
+        what: String,
+        /// What is wrong with it.
+        why: http::KeyError,
     },
     /// A file that the settings name.
     #[error("{key}: cannot read {}: {why}", path.display())]

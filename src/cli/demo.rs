@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 
 use crate::app::sandbox::{DEFAULT_SECRET_KEY, Sandbox, SandboxOptions};
@@ -61,7 +61,9 @@ pub(super) async fn demo(args: DemoArgs) -> Result<ExitCode> {
     if args.json {
         super::show::json(&report)?;
     } else {
-        report::print(&report, &dir, &webhook);
+        let address = daemon.listening().address;
+        report::print(&report, &dir, address);
+        report::print_cron(&config, &dir, address)?;
     }
     let all_well = report.stripe.duplicates == 0;
     if !args.once {
@@ -109,6 +111,8 @@ base = "300ms"
 [rescue]
 lease = "20s"
 interval = "500ms"
+[cron]
+jwt_secret = "{cron_secret}"
 [mail]
 transport = "file"
 file_dir = {mail:?}
@@ -118,11 +122,19 @@ platform_name = "Example Academy"
 merge_window = "1s"
 "#,
         mail = dir.join("mail"),
+        cron_secret = random_secret()?,
     );
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
     written.with_context(|| format!("{} cannot be written", path.display()))?;
     Ok(Config::parse(&path, &text, &Default::default())?)
+}
+
+fn random_secret() -> Result<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| anyhow!("no random bytes can be had for the cron endpoint's secret"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Until nothing waits any more: no payment on its way, no event unread, no email unsent.

@@ -16,6 +16,7 @@ mod sandbox;
 mod serve;
 mod show;
 mod status;
+mod token;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -69,6 +70,10 @@ enum Command {
     Mentor(mentor::MentorCommand),
     /// Bring the database up to date
     Migrate(migrate::MigrateArgs),
+    /// Mint a token for the cron endpoint, to be used once
+    #[command(after_help = "Example:\n  curl -X POST -H \"Authorization: Bearer $(payoutd token)\" \
+        http://127.0.0.1:8080/cron/transfer-funds")]
+    Token(token::TokenArgs),
     /// Run the Stripe sandbox alone
     Sandbox(sandbox::SandboxArgs),
 }
@@ -128,6 +133,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Retry(args) => retry::retry(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
         Command::Migrate(args) => migrate::migrate(&settings()?, args).await.map(done),
+        Command::Token(args) => token::token(&settings()?, args).map(done),
         Command::Sandbox(args) => sandbox::sandbox(args).await.map(done),
     }
 }

@@ -1,10 +1,8 @@
-//! How the daemon behaves while it runs: `[webhook]`, `[retry]`, `[rescue]`, `[breaker]`, `[cron]`,
-//! `[log]` and `[shutdown]`.
+//! How the daemon behaves while it runs: `[webhook]`, `[retry]`, `[rescue]`, `[breaker]`, `[log]`
+//! and `[shutdown]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-
-use secrecy::{ExposeSecret, SecretString};
 
 use super::checker::Checker;
 use super::reader::Reader;
@@ -23,6 +21,8 @@ const LONGEST_KEY_AGE: Duration = seconds(23 * 3_600);
 pub struct Webhook {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Connections open at once; more have to wait.
+    pub max_connections: u32,
     /// A larger body is refused unread.
     pub body_limit_bytes: u32,
     /// How far a signature's time may be from ours, either way.
@@ -33,6 +33,7 @@ impl Webhook {
     pub(super) fn read(r: &mut Reader) -> Self {
         Webhook {
             listen: r.take("webhook.listen", (Ipv4Addr::LOCALHOST, 8080).into()),
+            max_connections: r.number("webhook.max_connections", 256, 8..=10_000),
             body_limit_bytes: r.number("webhook.body_limit_bytes", 256 * 1024, 1_024..=16 * 1024 * 1024),
             tolerance: r.take("webhook.tolerance", seconds(300)),
         }
@@ -138,27 +139,6 @@ impl Breaker {
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
         c.positive("breaker.open_for", self.open_for);
-    }
-}
-
-/// The endpoint that starts a run from outside.
-#[derive(Debug, Clone)]
-pub struct Cron {
-    /// What its tokens are signed with; without it there is no such endpoint.
-    pub jwt_secret: Option<SecretString>,
-}
-
-impl Cron {
-    pub(super) fn read(r: &mut Reader) -> Self {
-        Cron { jwt_secret: r.take_optional("cron.jwt_secret") }
-    }
-
-    pub(super) fn check(&self, c: &mut Checker<'_>) {
-        let secret = self.jwt_secret.as_ref().map(ExposeSecret::expose_secret);
-        // RFC 7518, 3.2: a key of the size of the hash output or larger.
-        c.require(secret.is_none_or(|s| s.len() >= 32), "cron.jwt_secret", || {
-            "is shorter than 32 bytes and could be guessed: make one with `openssl rand -base64 32`".to_owned()
-        });
     }
 }
 

@@ -39,6 +39,9 @@ impl IntoResponse for ErrorAnswer {
     fn into_response(self) -> Response {
         let body = Body { error: Words { code: self.code, message: &self.message } };
         let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

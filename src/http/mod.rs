@@ -1,10 +1,13 @@
-//! The listener: takes webhooks in, answers for the daemon's health. It never reads an event beyond its head, and
+//! The listener: takes webhooks in, starts runs for who may, answers for the daemon's health. It never reads an event beyond its head, and
 //! says 200 to a webhook only after the inbox has it committed.
 
+mod cron;
 mod error;
 mod health;
+mod rate;
 mod request_id;
 mod serve;
+mod token;
 mod webhook;
 
 use std::sync::Arc;
@@ -19,7 +22,11 @@ use self::error::ErrorAnswer;
 use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
+pub use cron::Cron;
 pub use serve::serve;
+pub use token::{
+    Accepted, KeyError, Keys, LONGEST_LIFETIME, MintError, Minted, Parties, Refusal, SCOPE, TokenCheck, mint,
+};
 
 /// What the listener needs of the other rooms.
 #[derive(Clone)]
@@ -28,6 +35,8 @@ pub struct State {
     pub inbox: Arc<dyn Inbox>,
     /// Whether they come from Stripe.
     pub signatures: Arc<dyn SignatureCheck>,
+    /// The cron endpoint, where there is a key for it.
+    pub cron: Option<Arc<Cron>>,
     /// Who knows whether the daemon is well.
     pub health: Arc<dyn Health>,
     /// What time it is.
@@ -61,8 +70,11 @@ impl Default for Settings {
 /// The routes.
 pub fn router(state: State) -> Router {
     let request_ids = Arc::new(RequestIds::new(state.clock.now()));
+    // Left alone, a HEAD would do what a GET does.
+    let trigger = post(cron::transfer_funds).get(cron::transfer_funds).head(wrong_method);
     Router::new()
         .route("/webhooks/stripe", post(webhook::receive))
+        .route("/cron/transfer-funds", trigger)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(async || {
@@ -72,9 +84,11 @@ pub fn router(state: State) -> Router {
                 "there is nothing here; webhooks go to /webhooks/stripe",
             )
         })
-        .method_not_allowed_fallback(async || {
-            ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
-        })
+        .method_not_allowed_fallback(wrong_method)
         .with_state(state)
         .layer(middleware::from_fn_with_state(request_ids, request_id::mark))
+}
+
+async fn wrong_method() -> ErrorAnswer {
+    ErrorAnswer::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
 }

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,12 +25,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves until `shutdown`, then takes no new connection, lets the requests in flight finish, and returns. A request
 /// that has not finished 30 seconds later is broken off: its sender was promised nothing.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+///
+/// At most `most_connections` are open at once. Those that come then wait, unaccepted, until one ends; none can stay
+/// for longer than the limits of its head, its body and its answer, so that a webhook gets through even while
+/// somebody opens as many connections as they can.
+pub async fn serve(listener: TcpListener, router: Router, most_connections: usize, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
     let broken_off = CancellationToken::new();
-    while let Some(stream) = accept(&listener, &shutdown).await {
+    let mut places = Places::new(most_connections);
+    while let Some(place) = places.take(&shutdown).await {
+        let Some(stream) = accept(&listener, &shutdown).await else { break };
         let connection = connection(stream, router.clone(), shutdown.clone());
-        connections.spawn(broken_off.clone().run_until_cancelled_owned(connection));
+        connections.spawn(broken_off.clone().run_until_cancelled_owned(async move {
+            connection.await;
+            drop(place);
+        }));
     }
     drop(listener);
     connections.close();
@@ -36,6 +47,33 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         tracing::warn!(connections = connections.len(), "connections did not finish in time and are broken off");
         broken_off.cancel();
         connections.wait().await;
+    }
+}
+
+/// So many connections may be open.
+struct Places {
+    free: Arc<Semaphore>,
+    most: usize,
+    /// Said once, not for each connection that has to wait.
+    said_full: bool,
+}
+
+impl Places {
+    fn new(most: usize) -> Self {
+        let most = most.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(most)), most, said_full: false }
+    }
+
+    /// A place for one more, as soon as there is one.
+    async fn take(&mut self, shutdown: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.free.clone().try_acquire_owned() {
+            self.said_full = false;
+            return Some(place);
+        }
+        if !std::mem::replace(&mut self.said_full, true) {
+            tracing::warn!(open = self.most, "webhook.max_connections are open; new ones wait until one ends");
+        }
+        shutdown.run_until_cancelled(self.free.clone().acquire_owned()).await?.ok()
     }
 }
 

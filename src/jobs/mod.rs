@@ -10,6 +10,7 @@ mod project;
 mod record;
 mod release;
 mod rescue;
+mod runs;
 mod schedule;
 mod submit;
 
@@ -22,10 +23,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::runs::Runs;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::policy::Policy;
 use crate::ports::{Clock, Lease, Mailer, Store, StripeGateway};
@@ -65,7 +67,9 @@ pub struct Jobs {
     /// Once cancelled, nothing new is begun; what is under way ends.
     stop: CancellationToken,
     /// One run at a time.
-    running: Mutex<()>,
+    runs: Runs,
+    /// Where a run goes on when whoever asked for it has left.
+    tasks: TaskTracker,
 }
 
 /// How one loop tells another that there is something to do. Only a hint: each looks by itself, too.
@@ -115,7 +119,8 @@ impl Jobs {
             settings: parts.settings,
             signals: Signals::default(),
             stop: parts.stop,
-            running: Mutex::new(()),
+            runs: Runs::default(),
+            tasks: tasks.clone(),
         })
     }
 

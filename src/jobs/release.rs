@@ -12,12 +12,12 @@ use super::preflight::preflight;
 use super::submit::submit;
 use super::{Jobs, accounts, span};
 use crate::domain::breaker::{Permit, Side};
-use crate::domain::ids::{ChargeId, PaymentId};
+use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
 use crate::domain::payment::{Pause, WaitWhy};
 use crate::domain::release::{Case, Plan};
-use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, StoreError, Trigger};
+use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
 
 /// Runs whenever one is wanted, until stopped.
 pub(super) async fn keep_releasing(jobs: Arc<Jobs>) {
@@ -42,11 +42,15 @@ pub(super) async fn wake_held_by_settings(jobs: Arc<Jobs>) {
 }
 
 impl Jobs {
-    /// Does one run. Runs of the same daemon follow each other; runs of several share the work.
-    pub async fn run(self: &Arc<Self>, trigger: Trigger) -> Result<RunCounts, StoreError> {
-        let _one_at_a_time = self.running.lock().await;
+    /// Does one run, and says `began` once it is on record. That there is one at a time is `runs`' business.
+    pub(super) async fn run_alone(
+        self: &Arc<Self>,
+        trigger: Trigger,
+        began: impl FnOnce(RunId),
+    ) -> Result<RunOutcome, StoreError> {
         let started = self.clock.now();
         let run_id = self.store.begin_run(trigger, started).await?;
+        began(run_id);
         let result = release(self).await;
         let now = self.clock.now();
         let (counts, error) = match &result {
@@ -55,7 +59,8 @@ impl Jobs {
         };
         self.store.finish_run(run_id, counts, error.clone(), now).await?;
         let level_up = counts.looked_at > 0 || error.is_some();
-        let (took_ms, error) = ((now - started).num_milliseconds(), error.as_deref());
+        let (took_ms, trouble) = ((now - started).num_milliseconds(), error.clone());
+        let error = error.as_deref();
         if level_up {
             tracing::info!(
                 run.id = run_id.0,
@@ -73,7 +78,7 @@ impl Jobs {
             tracing::debug!(run.id = run_id.0, took_ms, "run: nothing was due");
         }
         self.signals.mail.notify_one();
-        result
+        result.map(|counts| RunOutcome { run_id, counts, trouble })
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection;
 
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
@@ -29,11 +29,14 @@ use crate::domain::release::Case;
 use crate::ports::{
     Claimed, DueLetter, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Picked, Preflighted,
     Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
-    Unprojected,
+    Unprojected, UsedTokens,
 };
 use db::Db;
 pub use migrate::SchemaState;
 use types::Timestamp;
+
+/// Tokens are forgotten so long after they have expired: the clocks of two daemons may differ.
+const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// Connections that a daemon uses at most, where nothing else is said.
 const DEFAULT_CONNECTIONS: usize = 10;
@@ -245,6 +248,23 @@ impl Store for Database {
 
     async fn live_operation(&self, charge: &ChargeId) -> Result<Option<(OperationId, String)>> {
         read!(self.db, "find an operation", |conn| operations::live_of_charge(conn, charge))
+    }
+}
+
+#[async_trait]
+impl UsedTokens for Database {
+    async fn use_once(&self, jti: &str, expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool> {
+        let jti = jti.to_owned();
+        let first = tx!(self.db, "use a token", |conn| tokens::insert(conn, &jti, expires_at.into(), now.into()))?;
+        if first {
+            // In a transaction of its own: should it fail, the token is used all the same.
+            let long_expired = (now - FORGOTTEN_AFTER).into();
+            let forgotten = tx!(self.db, "forget old tokens", |conn| tokens::forget(conn, long_expired));
+            if let Err(error) = forgotten {
+                tracing::warn!(%error, "old tokens stay on record for now");
+            }
+        }
+        Ok(first)
     }
 }
 

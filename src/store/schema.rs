@@ -237,6 +237,11 @@ tables! {
         subject_id -> Text,
         detail -> Nullable<Text>,
     }
+    used_tokens (jti) {
+        jti -> Text,
+        expires_at -> Instant,
+        used_at -> Instant,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(

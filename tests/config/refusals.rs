@@ -170,6 +170,22 @@ fn every_rule_has_its_words() {
             "payoutd.toml:2: minimums.USD: is not a currency: write its three letters in lower case, such as usd",
         ),
         (
+            "[cron]\njwt_secret = \"0123456789abcdef0123456789abcdef\"\npublic_key_file = \"/k.pem\"",
+            "payoutd.toml:3: cron.public_key_file: is set, and cron.jwt_secret too: only one of them can say which tokens are good",
+        ),
+        (
+            "[cron]\npublic_key_file = \"/k.pem\"\njwks_file = \"/k.json\"",
+            "payoutd.toml:3: cron.jwks_file: is set, and cron.public_key_file too: only one of them can say which tokens are good",
+        ),
+        (
+            "[cron]\nanswer_after = \"2m\"",
+            "payoutd.toml:2: cron.answer_after: 2m is too long: write at most 1m, since hosted cron services and proxies do not wait longer for an answer",
+        ),
+        (
+            "[cron]\nrequests_per_minute = 0",
+            "payoutd.toml:2: cron.requests_per_minute: is out of range: write a number from 1 to 600",
+        ),
+        (
             "[cron]\njwt_secret = \"short\"",
             "payoutd.toml:2: cron.jwt_secret: is shorter than 32 bytes and could be guessed: make one with `openssl rand -base64 32`",
         ),

@@ -1,6 +1,8 @@
 //! What came of it: a table for people, JSON for programs.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -77,7 +79,7 @@ fn is_email(entry: &std::fs::DirEntry) -> bool {
     entry.path().extension().is_some_and(|extension| extension == "eml")
 }
 
-pub(super) fn print(report: &Report, dir: &Path, webhook: &str) {
+pub(super) fn print(report: &Report, dir: &Path, address: SocketAddr) {
     let rows = report.payments.iter().map(|line| {
         vec![
             line.id.to_string(),
@@ -99,11 +101,29 @@ pub(super) fn print(report: &Report, dir: &Path, webhook: &str) {
     );
     outln!("{} emails lie in   {}", report.emails, report.mail_dir);
     outln!("The database is    {}", report.database);
-    outln!("Webhooks go to     {webhook}");
-    let program = std::env::args().next().unwrap_or_else(|| "payoutd".into());
-    let config = dir.join("payoutd.toml").display().to_string();
+    outln!("Webhooks go to     http://{address}/webhooks/stripe");
+    let (program, config) = (program(), config_path(dir));
     outln!("\nTry next, in another terminal:");
     outln!("  {program} --config {config} explain B-111");
     outln!("  {program} --config {config} status");
     outln!("  {program} --config {config} retry B-112");
+}
+
+/// How to ask for a run from outside, with a token that can be used once.
+pub(super) fn print_cron(config: &Config, dir: &Path, address: SocketAddr) -> Result<()> {
+    const AN_HOUR: Duration = Duration::from_secs(3_600);
+    let minted = app::mint_token(&config.cron, AN_HOUR, None, &SystemClock)?;
+    let (program, config) = (program(), config_path(dir));
+    outln!("\nOr have a run done, as a cron service would, with a token that is good once and for an hour:");
+    outln!("  curl -X POST -H 'Authorization: Bearer {}' http://{address}/cron/transfer-funds", minted.token);
+    outln!("Another token: {program} --config {config} token");
+    Ok(())
+}
+
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "payoutd".into())
+}
+
+fn config_path(dir: &Path) -> String {
+    dir.join("payoutd.toml").display().to_string()
 }

@@ -8,6 +8,7 @@ pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod project;
 pub(in crate::store) mod release;
+pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;

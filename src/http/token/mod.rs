@@ -1,0 +1,28 @@
+//! The cron endpoint's tokens: which are accepted, and how one is minted. Knows keys, claims and the time it is given;
+//! that a token is used once is the database's business.
+
+mod check;
+mod keys;
+mod mint;
+
+use chrono::TimeDelta;
+
+pub use check::{Accepted, Refusal, TokenCheck};
+pub use keys::{KeyError, Keys};
+pub use mint::{MintError, Minted, mint};
+
+/// What a token must allow.
+pub const SCOPE: &str = "payouts:run";
+/// The longest time from `iat` to `exp`: a token that leaks is soon worth nothing.
+pub const LONGEST_LIFETIME: TimeDelta = TimeDelta::hours(1);
+/// How far the issuer's clock may be from ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+
+/// Who tokens come from and whom they are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+}
