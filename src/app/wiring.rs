@@ -158,6 +158,7 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Sett
         schedule: config.release.schedule.clone(),
         batch_size: usize::try_from(config.release.batch_size).unwrap_or(100),
         concurrency: usize::try_from(stripe.concurrency).unwrap_or(16),
+        longest_call: stripe.call_timeout.max(mail.timeout),
         rescue_interval: config.rescue.interval,
         breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
         mail_attempts: mail.max_attempts,

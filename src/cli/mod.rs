@@ -124,10 +124,12 @@ fn load(path: Option<&std::path::Path>) -> Result<Config> {
 
 /// Starts the log as the settings say. Only for commands that work for a while; the others print.
 fn log(config: &Config) -> Result<()> {
-    match config.log.format {
-        LogFormat::Text => telemetry::init_text(&config.log.filter)?,
-        LogFormat::Json => telemetry::init_json(&config.log.filter)?,
-    }
+    let format = match config.log.format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+        LogFormat::Journald => telemetry::Format::Journald,
+    };
+    telemetry::init(format, &config.log.filter)?;
     Ok(())
 }
 

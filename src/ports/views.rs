@@ -60,6 +60,12 @@ pub struct StatusFigures {
     pub events: Vec<(String, i64)>,
     /// Held payments by reason.
     pub held: Vec<(String, i64)>,
+    /// When the payment that is due for longest became due.
+    pub oldest_due_at: Option<DateTime<Utc>>,
+    /// When the oldest event came that is not projected.
+    pub oldest_event_at: Option<DateTime<Utc>>,
+    /// Since when an outcome is unknown, the oldest.
+    pub oldest_unknown_at: Option<DateTime<Utc>>,
     /// The last run: when it ended, and what it did.
     pub last_run: Option<(DateTime<Utc>, String)>,
 }
