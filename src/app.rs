@@ -2,11 +2,18 @@
 
 mod clock;
 mod daemon;
+mod figures;
 mod health;
+mod lock;
+mod observe;
+mod reload;
 mod wiring;
 
 pub use clock::SystemClock;
 pub use daemon::{Daemon, Listening};
+pub use lock::LockError;
+pub use observe::Observer;
+pub use reload::Reloaded;
 pub use wiring::{AppError, Worker, open_database, policy, ready_database};
 
 /// The sandbox, for those who start one beside the daemon.

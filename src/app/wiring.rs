@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::SystemClock;
+use super::reload::SharedMail;
+use super::{LockError, SystemClock};
 use crate::config::{Config, ConfigError, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::money::{Currency, MinorUnits};
@@ -17,6 +18,7 @@ use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, StoreError};
 use crate::store::Database;
+use crate::telemetry::TelemetryError;
 use crate::{mail, stripe};
 
 /// Why payoutd, or a part of it, could not be put together.
@@ -37,14 +39,25 @@ pub enum AppError {
     /// The schedule.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
-    /// The listener.
-    #[error("cannot listen on {address}: {why}; free the port, or set webhook.listen to another")]
+    /// A listener.
+    #[error("cannot listen on {address}: {why}; free the port, or set {key} to another")]
     Listen {
+        /// The setting.
+        key: &'static str,
         /// What was configured.
         address: std::net::SocketAddr,
         /// The system's words.
         why: std::io::Error,
     },
+    /// The state directory, or another daemon in it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The figures.
+    #[error("the figures cannot be gathered: {0}")]
+    Figures(String),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] TelemetryError),
     /// A file that the settings name.
     #[error("{key}: cannot read {}: {why}", path.display())]
     File {
@@ -120,6 +133,8 @@ pub struct Worker {
     pub jobs: Arc<Jobs>,
     /// The database.
     pub database: Database,
+    /// Mail, whose settings may change.
+    pub(super) mail: SharedMail,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Their tasks.
@@ -135,19 +150,19 @@ impl Worker {
         let settings = job_settings(config, &stripe, &mail);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let client = stripe::Client::new(stripe_settings(stripe), clock.clone())?;
-        let mailer = MailRoom::new(mail_settings(mail)?)?;
+        let mail = SharedMail::new(mail_room(mail)?);
         let database = ready_database(config).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let parts = Parts {
             store: Arc::new(database.clone()),
             stripe: Arc::new(client),
-            mailer: Arc::new(mailer),
+            mailer: Arc::new(mail.clone()),
             clock: clock.clone(),
             policy: Arc::new(policy(config)),
             settings,
             stop: stop.clone(),
         };
-        Ok(Self { jobs: Jobs::new(parts, &tasks), database, clock, tasks, stop })
+        Ok(Self { jobs: Jobs::new(parts, &tasks), database, mail, clock, tasks, stop })
     }
 }
 
@@ -174,6 +189,11 @@ fn stripe_settings(parts: StripeParts) -> stripe::Settings {
         concurrency: usize::try_from(parts.concurrency).unwrap_or(16),
         call_timeout: parts.call_timeout,
     }
+}
+
+/// The mail room as the settings have it.
+pub(super) fn mail_room(parts: MailParts) -> Result<MailRoom, AppError> {
+    Ok(MailRoom::new(mail_settings(parts)?)?)
 }
 
 fn mail_settings(parts: MailParts) -> Result<mail::Settings, AppError> {

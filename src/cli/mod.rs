@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Reads arguments and settings, calls `app`, prints; decides nothing.
 
 mod demo;
+mod exit;
 mod explain;
 mod hold;
 mod mentor;
@@ -82,7 +83,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("payoutd: {error:#}");
-            ExitCode::FAILURE
+            exit::Exit::of(&error).into()
         }
     }
 }
@@ -101,7 +102,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     let settings = || load(cli.config.as_deref());
     match cli.command {
-        Command::Serve => serve::serve(&settings()?).await.map(done),
+        Command::Serve => serve::serve(cli.config.as_deref()).await.map(done),
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(&settings()?, args).await.map(done),
         Command::Status(output) => status::status(&settings()?, output).await.map(done),
@@ -149,8 +150,9 @@ fn payment_ref(typed: &str) -> PaymentRef {
 
 /// What to say when nothing has that id.
 fn no_such_payment(typed: &str) -> anyhow::Error {
-    anyhow::anyhow!(
+    let words = format!(
         "there is no payment `{typed}`: give its number, booking, payment intent (pi_…), charge (ch_…), checkout session \
          (cs_…) or transfer (tr_…)"
-    )
+    );
+    anyhow::Error::new(exit::NotFound(words))
 }

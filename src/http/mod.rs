@@ -3,6 +3,7 @@
 
 mod error;
 mod health;
+mod metrics;
 mod request_id;
 mod serve;
 mod webhook;
@@ -19,6 +20,7 @@ use self::error::ErrorAnswer;
 use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
+pub use metrics::router as metrics_router;
 pub use serve::serve;
 
 /// What the listener needs of the other rooms.
