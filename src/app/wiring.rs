@@ -167,7 +167,9 @@ impl Worker {
 }
 
 fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Settings {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // The sandbox of the unit hides the first.
+    let names = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let host = names.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     Settings {
         owner: format!("{}:{}", host.trim(), std::process::id()),
         schedule: config.release.schedule.clone(),

@@ -53,6 +53,8 @@ fn of_systemd(key: &str, name: &str, dir: &Path) -> Result<Option<Found>, Proble
     // `exists()` would take a directory that may not be entered for one without the file.
     match path.symlink_metadata() {
         Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+        // The unit's default for a credential that the operator did not write: systemd takes no empty one.
+        Ok(about) if about.len() <= 1 => Ok(None),
         _ => read(key, path, DIRECTORY, true).map(Some),
     }
 }
