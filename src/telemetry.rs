@@ -43,7 +43,9 @@ pub enum TelemetryError {
         source: tracing_subscriber::filter::ParseError,
     },
     /// There is no journal.
-    #[error("log.format \"journald\": the journal cannot be reached: {0}; write \"text\" or \"json\" where systemd does not run")]
+    #[error(
+        "log.format \"journald\": the journal cannot be reached: {0}; write \"text\" or \"json\" where systemd does not run"
+    )]
     Journal(#[source] io::Error),
     /// Something else in this process logs already.
     #[error("logging has been started before")]

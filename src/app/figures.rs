@@ -106,7 +106,8 @@ const HELD_FOR: [&str; 8] = [
 
 /// Labels that are always shown, with zero where there is nothing: an alert cannot be written on what is not there.
 pub(super) fn always_shown() -> Vec<(&'static str, &'static str, String)> {
-    let of = |name, label, values: &[&str]| -> Vec<_> { values.iter().map(|v| (name, label, (*v).to_owned())).collect() };
+    let of =
+        |name, label, values: &[&str]| -> Vec<_> { values.iter().map(|v| (name, label, (*v).to_owned())).collect() };
     [
         of("payoutd_payments", "status", &["pending", "held", "releasing", "failed", "unpaid", "refunded"]),
         of("payoutd_payments_held", "reason", &HELD_FOR),

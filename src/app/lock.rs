@@ -109,7 +109,8 @@ fn unusable(what: String, why: std::io::Error, path: &Path) -> LockError {
     let owner = nearest.metadata().ok().map(|about| about.uid());
     let fix = match (why.kind(), owner) {
         (ErrorKind::ReadOnlyFilesystem, _) => {
-            "SQLite must write: mount it writable, or set state_dir (under systemd: StateDirectory=) to another".to_owned()
+            "SQLite must write: mount it writable, or set state_dir (under systemd: StateDirectory=) to another"
+                .to_owned()
         }
         (ErrorKind::PermissionDenied, Some(uid)) => format!(
             "{} belongs to user {uid}: run payoutd as that user, give it to payoutd's user with `chown -R`, or set \

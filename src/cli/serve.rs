@@ -54,7 +54,10 @@ fn reload(daemon: &mut Daemon, path: Option<&Path>) {
             }
         }
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the new configuration is refused; the old one stays in force");
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the new configuration is refused; the old one stays in force"
+            );
         }
     }
 }

@@ -90,7 +90,9 @@ fn read(key: &str, path: PathBuf, named_by: &str, protected: bool) -> Result<Fou
 
 fn fix_of(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::PermissionDenied => "give it to payoutd's user (chown), or let systemd's LoadCredential= hand it over",
+        ErrorKind::PermissionDenied => {
+            "give it to payoutd's user (chown), or let systemd's LoadCredential= hand it over"
+        }
         ErrorKind::NotFound => "create it, or correct the path",
         _ => "check the path",
     }

@@ -214,11 +214,14 @@ impl Metrics {
 
     pub(super) fn check(&self, webhook: &Webhook, c: &mut Checker<'_>) {
         let clash = |listen: SocketAddr| {
-            let same_ip = listen.ip() == webhook.listen.ip() || listen.ip().is_unspecified() || webhook.listen.ip().is_unspecified();
+            let same_ip = listen.ip() == webhook.listen.ip()
+                || listen.ip().is_unspecified()
+                || webhook.listen.ip().is_unspecified();
             listen.port() != 0 && same_ip && listen.port() == webhook.listen.port()
         };
         c.require(!self.listen.is_some_and(clash), "metrics.listen", || {
-            "is the address of webhook.listen, which the world can reach: give the figures a port of their own".to_owned()
+            "is the address of webhook.listen, which the world can reach: give the figures a port of their own"
+                .to_owned()
         });
     }
 }

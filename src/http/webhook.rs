@@ -122,7 +122,13 @@ async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
     match kept {
         Ok(kept) => {
             let again = kept == Kept::Again;
-            count(if unreadable { "unreadable" } else if again { "again" } else { "kept" });
+            count(if unreadable {
+                "unreadable"
+            } else if again {
+                "again"
+            } else {
+                "kept"
+            });
             if unreadable {
                 tracing::warn!(event.id = id, again, "kept an authentic webhook that is not an event");
             } else {

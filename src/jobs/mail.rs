@@ -20,7 +20,11 @@ pub(super) async fn keep_mailing(jobs: Arc<Jobs>) {
             tracing::error!(%error, "emails cannot be sent now");
             0
         });
-        let goes_on = if sent > 0 { !jobs.stop.is_cancelled() } else { jobs.pause_or(Loop::Mail, &jobs.signals.mail, IDLE).await };
+        let goes_on = if sent > 0 {
+            !jobs.stop.is_cancelled()
+        } else {
+            jobs.pause_or(Loop::Mail, &jobs.signals.mail, IDLE).await
+        };
         if !goes_on {
             return;
         }

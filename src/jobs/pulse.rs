@@ -26,8 +26,7 @@ pub enum Loop {
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 6] =
-        [Loop::Project, Loop::Release, Loop::Rescue, Loop::Mail, Loop::Record, Loop::Schedule];
+    pub const ALL: [Loop; 6] = [Loop::Project, Loop::Release, Loop::Rescue, Loop::Mail, Loop::Record, Loop::Schedule];
 
     /// What it is called in logs and figures.
     pub fn word(self) -> &'static str {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Jobs, Loop};
 use super::submit::resume;
+use super::{Jobs, Loop};
 use crate::domain::breaker::Permit;
 use crate::ports::StoreError;
 
@@ -25,7 +25,8 @@ pub(super) async fn keep_rescuing(jobs: Arc<Jobs>) {
                 jobs.settings.rescue_interval
             }
         };
-        if !(jobs.pause(Loop::Rescue, LEAST).await && jobs.pause_or(Loop::Rescue, &jobs.signals.operations, wait).await) {
+        if !(jobs.pause(Loop::Rescue, LEAST).await && jobs.pause_or(Loop::Rescue, &jobs.signals.operations, wait).await)
+        {
             return;
         }
     }

@@ -42,7 +42,10 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 /// Every figure there is.
 pub const FIGURES: [Figure; 25] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
-    gauge("payoutd_database_up", "1 when the database answered this scrape, else 0, and the figures from it are missing"),
+    gauge(
+        "payoutd_database_up",
+        "1 when the database answered this scrape, else 0, and the figures from it are missing",
+    ),
     gauge("payoutd_payments", "Payments that are not transferred, by status"),
     gauge("payoutd_payments_due", "Payments that are to be looked at now"),
     gauge("payoutd_payments_oldest_due_seconds", "How long the oldest due payment has waited; 0 when none is due"),
@@ -58,7 +61,10 @@ pub const FIGURES: [Figure; 25] = [
     gauge("payoutd_loop_late", "1 for a loop that should have turned by now, else 0"),
     counter("payoutd_runs_total", "Runs, by what asked for them and how they ended"),
     histogram("payoutd_run_seconds", "How long runs took"),
-    counter("payoutd_transfer_outcomes_total", "What attempts at a transfer came to, by the operation's state after it"),
+    counter(
+        "payoutd_transfer_outcomes_total",
+        "What attempts at a transfer came to, by the operation's state after it",
+    ),
     counter("payoutd_stripe_requests_total", "Requests to Stripe, by resource and outcome"),
     histogram("payoutd_stripe_request_seconds", "How long requests to Stripe took, by resource"),
     counter("payoutd_webhooks_total", "Webhooks that came in, by what became of them"),
@@ -70,7 +76,11 @@ pub const FIGURES: [Figure; 25] = [
 
 /// Counters that are there from the first scrape on, since an alert on a rate needs the zero before the one.
 const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 5] = [
-    ("payoutd_transfer_outcomes_total", "outcome", &["confirmed", "rejected", "unknown", "planned", "lease_lost", "not_written"]),
+    (
+        "payoutd_transfer_outcomes_total",
+        "outcome",
+        &["confirmed", "rejected", "unknown", "planned", "lease_lost", "not_written"],
+    ),
     ("payoutd_webhooks_total", "outcome", &["kept", "again", "unreadable", "refused", "not_kept"]),
     ("payoutd_email_attempts_total", "outcome", &["sent", "later", "given_up"]),
     ("payoutd_reloads_total", "outcome", &["ok", "refused"]),

@@ -137,7 +137,11 @@ fn a_state_directory_of_another_user() {
         refused(&mut world.payoutd(&["serve"]), DATABASE, &["state_dir", "user 1", "chown"]);
     }
     fs::set_permissions(&state, fs::Permissions::from_mode(0o500)).expect("ours");
-    refused(&mut serve_as_nobody(&world), DATABASE, &["payoutd.db", "Permission denied", "state_dir", "belongs to user"]);
+    refused(
+        &mut serve_as_nobody(&world),
+        DATABASE,
+        &["payoutd.db", "Permission denied", "state_dir", "belongs to user"],
+    );
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).expect("ours");
 }
 
@@ -151,7 +155,11 @@ fn a_read_only_sqlite_file() {
         chown(&state, Some(NOBODY), None).expect("root may");
         chown(&database, Some(NOBODY), None).expect("root may");
     }
-    refused(&mut serve_as_nobody(&world), DATABASE, &["database.url", "cannot write", "payoutd.db", "Permission denied"]);
+    refused(
+        &mut serve_as_nobody(&world),
+        DATABASE,
+        &["database.url", "cannot write", "payoutd.db", "Permission denied"],
+    );
 }
 
 #[test]

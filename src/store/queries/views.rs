@@ -211,7 +211,8 @@ async fn oldest_due(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<T
 }
 
 async fn oldest_unknown(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
-    let unknown = operations::table.filter(operations::state.eq("unknown").and(operations::unknown_since.is_not_null()));
+    let unknown =
+        operations::table.filter(operations::state.eq("unknown").and(operations::unknown_since.is_not_null()));
     let unknown = unknown.order(operations::unknown_since).select(operations::unknown_since.assume_not_null());
     unknown.first(conn).await.optional()
 }
