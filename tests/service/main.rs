@@ -5,4 +5,5 @@ mod figures;
 mod notify;
 mod refusals;
 mod reload;
+mod units;
 mod world;
