@@ -216,8 +216,10 @@ async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
 /// Makes a missing file readable by its owner only; SQLite gives its side files the same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
-    let away =
-        |e: std::io::Error| StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()));
+    let away = |e: std::io::Error| {
+        let fix = "run as the user whom it belongs to, or name another (database.url, state_dir)";
+        StoreError::Away(format!("the SQLite file {} cannot be opened: {e}; {fix}", path.display()))
+    };
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(away)?;
     }

@@ -1,6 +1,9 @@
 //! SIGHUP: what takes effect at once, what is named, and that a wrong configuration changes nothing.
 
-use crate::world::{CONFIG, SECRET, World, get, send_event};
+use std::path::Path;
+use std::time::Instant;
+
+use crate::world::{CONFIG, PATIENCE, SECRET, World, get, send_charge, send_event};
 
 /// Given a running daemon, when the secret is rotated by way of both, then there is no moment without a valid one, and
 /// the old one is refused once it is gone.
@@ -63,4 +66,46 @@ fn a_broken_configuration_changes_nothing() {
     assert_eq!(send_event(serving.webhooks, SECRET, "evt_1"), 200);
     let (_, figures) = get(serving.metrics, "/metrics");
     assert!(figures.contains("payoutd_reloads_total{outcome=\"refused\"} 4"), "{figures}");
+}
+
+/// Waits until so many emails lie in the directory.
+fn emails_in(dir: &Path, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    let written = || std::fs::read_dir(dir).map_or(0, |files| files.count());
+    while written() < count {
+        assert!(Instant::now() < deadline, "{} emails in {}", written(), dir.display());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(written(), count);
+}
+
+/// Given emails that go to one place, when the settings name another, then the next email goes there.
+#[test]
+fn mail_goes_where_the_new_settings_say() {
+    let world = World::new();
+    let configure = |dir: &Path| {
+        let mail = format!("[mail]\nmerge_window = \"1ms\"\nfile_dir = \"{}\"", dir.display());
+        let each_second = "[release]\nschedule = \"* * * * * *\"\n";
+        world.configure(&(CONFIG.replace("[mail]", &mail) + each_second));
+    };
+    let (before, after) = (world.path("before"), world.path("after"));
+    configure(&before);
+    let serving = world.serve();
+    assert_eq!(send_charge(serving.webhooks, SECRET, "ch_1"), 200);
+    emails_in(&before, 1);
+    configure(&after);
+    serving.signal("HUP");
+    assert_eq!(serving.wait_for("the configuration was read again")["changed"], "mail.file_dir");
+    assert_eq!(send_charge(serving.webhooks, SECRET, "ch_2"), 200);
+    emails_in(&after, 1);
+    emails_in(&before, 1);
+    let (_, figures) = get(serving.metrics, "/metrics");
+    for line in [
+        "payoutd_payments{status=\"held\"} 2",
+        "payoutd_payments_held{reason=\"mentor_unnamed\"} 2",
+        "payoutd_email_attempts_total{outcome=\"sent\"} 2",
+        "payoutd_webhook_lag_seconds_count 2",
+    ] {
+        assert!(figures.lines().any(|found| found == line), "no `{line}` in: {figures}");
+    }
 }

@@ -172,11 +172,26 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
     request(address, &format!("GET {path} HTTP/1.1"), "")
 }
 
-/// Sends an event signed with `secret`; answers the status.
+/// Sends an event that payoutd only keeps, signed with `secret`; answers the status.
 pub fn send_event(address: SocketAddr, secret: &str, id: &str) -> u16 {
+    send(address, secret, id, "plan.created", "{}")
+}
+
+/// Sends a charge that names no mentor: it is held, and the admin gets an email.
+pub fn send_charge(address: SocketAddr, secret: &str, charge: &str) -> u16 {
+    let now = chrono::Utc::now().timestamp();
+    let object = format!(
+        r#"{{"id":"{charge}","object":"charge","amount":5000,"amount_captured":5000,"amount_refunded":0,"currency":"usd",
+        "captured":true,"paid":true,"status":"succeeded","created":{now},"livemode":false,"disputed":false,"refunded":false,
+        "payment_intent":"pi_{charge}","balance_transaction":null,"billing_details":{{}},"metadata":{{}}}}"#
+    );
+    send(address, secret, &format!("evt_{charge}"), "charge.succeeded", &object)
+}
+
+fn send(address: SocketAddr, secret: &str, id: &str, kind: &str, object: &str) -> u16 {
     let now = chrono::Utc::now().timestamp();
     let body = format!(
-        r#"{{"id":"{id}","object":"event","type":"plan.created","created":{now},"livemode":false,"data":{{"object":{{}}}}}}"#
+        r#"{{"id":"{id}","object":"event","type":"{kind}","created":{now},"livemode":false,"data":{{"object":{object}}}}}"#
     );
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), format!("{now}.{body}").as_bytes());
     let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
