@@ -27,7 +27,7 @@ impl Observer {
             Ok(Err(error)) => return error.to_string(),
             Err(_) => return "the database does not answer".to_owned(),
         };
-        let held = figures.payments.iter().find(|(status, _)| status == "held").map_or(0, |(_, count)| *count);
+        let held: i64 = figures.payments.iter().filter(|(status, _)| *status == "held").map(|(_, count)| count).sum();
         let last = figures.last_run.map_or("no run yet".to_owned(), |(at, what)| {
             format!("last run {}: {what}", at.format("%Y-%m-%d %H:%M:%SZ"))
         });
