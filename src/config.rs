@@ -2,9 +2,11 @@
 //! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
 
 mod checker;
+mod credentials;
 mod cron;
 mod database;
 mod duration;
+mod fingerprint;
 mod keys;
 mod mail;
 mod money;
@@ -17,6 +19,7 @@ mod stripe;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,11 +31,12 @@ pub use mail::{Mail, Transport};
 pub use money::{Fees, Metadata, Release, Window};
 pub use origin::{ConfigError, Origin, Problem};
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
-pub use running::{Breaker, Log, LogFormat, Rescue, Retry, Shutdown, Webhook};
+pub use running::{Breaker, Log, LogFormat, Metrics, Rescue, Retry, Shutdown, Webhook};
 pub use smtp::{SmtpTls, SmtpUrl};
 pub use stripe::{KeyMode, Stripe};
 
 use checker::Checker;
+use fingerprint::Fingerprint;
 use reader::Reader;
 
 /// Read when no other file is named and it exists.
@@ -77,7 +81,10 @@ pub struct Config {
     pub log: Log,
     /// The end.
     pub shutdown: Shutdown,
+    /// The figures for Prometheus.
+    pub metrics: Metrics,
     origins: BTreeMap<String, Origin>,
+    fingerprints: BTreeMap<String, Fingerprint>,
 }
 
 impl Config {
@@ -93,7 +100,11 @@ impl Config {
         });
         let default = || Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists());
         match named.or_else(default) {
-            Some(path) => Config::parse(&path, &read_file(&path)?, env),
+            Some(path) => {
+                let (text, mode) = read_file(&path)?;
+                let config = Config::parse(&path, &text, env)?;
+                ConfigError::unless_empty(config.open_secrets(&path, mode)).map(|()| config)
+            }
             None => Config::parse(Path::new(DEFAULT_PATH), "", env),
         }
     }
@@ -107,6 +118,7 @@ impl Config {
         let mut config = Config::read(&mut reader, env);
         reader.refuse_unknown();
         config.origins = reader.origins;
+        config.fingerprints = reader.fingerprints;
         let mut problems = reader.problems;
         let mut broken_rules = config.check();
         // A value that could not be read has its default now: what the rules say of it is noise.
@@ -120,6 +132,13 @@ impl Config {
         &self.origins
     }
 
+    /// The keys whose values differ from those of `other`.
+    pub fn changed(&self, other: &Config) -> Vec<String> {
+        let keys: BTreeSet<&String> = self.fingerprints.keys().chain(other.fingerprints.keys()).collect();
+        let differs = |key: &&String| self.fingerprints.get(*key) != other.fingerprints.get(*key);
+        keys.into_iter().filter(differs).cloned().collect()
+    }
+
     /// Every key there is, as `section.name`, in order. `minimums.<currency>` is not among them:
     /// its keys are free.
     pub fn keys() -> BTreeSet<String> {
@@ -130,6 +149,23 @@ impl Config {
                 reader.known().clone()
             }
             Err(_) => BTreeSet::new(),
+        }
+    }
+
+    /// What to say of a configuration file with this mode that holds a secret itself.
+    fn open_secrets(&self, path: &Path, mode: u32) -> Vec<Problem> {
+        let Some(message) = credentials::open_to_all(mode, path) else { return Vec::new() };
+        let in_file = |key: &&str| matches!(self.origins.get(*key), Some(Origin::File { .. })) && self.is_secret(key);
+        let problem = |key: &str| Problem::new(self.origins[key].clone(), key, message.clone());
+        keys::SECRETS.into_iter().filter(in_file).map(problem).collect()
+    }
+
+    /// Whether what is set is one: the URL of a database or mail server without a password is not.
+    fn is_secret(&self, key: &str) -> bool {
+        match key {
+            "database.url" => self.database.url.has_password(),
+            "mail.smtp_url" => self.mail.smtp.as_ref().is_some_and(|url| url.credentials.is_some()),
+            _ => true,
         }
     }
 
@@ -151,8 +187,10 @@ impl Config {
             cron: Cron::read(r),
             log: Log::read(r),
             shutdown: Shutdown::read(r),
+            metrics: Metrics::read(r),
             state_dir,
             origins: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
         }
     }
 
@@ -172,6 +210,7 @@ impl Config {
         self.cron.check(&mut c);
         self.log.check(&mut c);
         self.shutdown.check(&mut c);
+        self.metrics.check(&self.webhook, &mut c);
         self.check_lease(&mut c);
         c.into_problems()
     }
@@ -191,8 +230,15 @@ impl Config {
     }
 }
 
-fn read_file(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|why| {
+/// The file's text and mode.
+fn read_file(path: &Path) -> Result<(String, u32), ConfigError> {
+    let read = || {
+        let mut file = std::fs::File::open(path)?;
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut file, &mut text)?;
+        Ok((text, file.metadata()?.permissions().mode()))
+    };
+    read().map_err(|why: std::io::Error| {
         let message = format!("cannot read {}: {why}", path.display());
         Problem::new(Origin::Default, "", message).into()
     })

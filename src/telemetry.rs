@@ -1,9 +1,14 @@
-//! Logs to stderr, for people or as JSON, and what every log line has in common: the names of its
+//! Logs for people, as JSON or to the journal, and what every log line has in common: the names of its
 //! fields and addresses that are not spelled out. Read by main, cli and app only.
 
-use std::io::{self, IsTerminal};
+pub mod metrics;
 
-use tracing_subscriber::EnvFilter;
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
+
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 /// Names of log fields, the same everywhere, so that one search finds a payment's whole story.
 /// `tracing` wants them written out where they are used; this is the list to write them from.
@@ -37,36 +42,64 @@ pub enum TelemetryError {
         /// What the parser says.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// There is no journal.
+    #[error(
+        "log.format \"journald\": the journal cannot be reached: {0}; write \"text\" or \"json\" where systemd does not run"
+    )]
+    Journal(#[source] io::Error),
     /// Something else in this process logs already.
     #[error("logging has been started before")]
     Started(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Log lines for people, coloured on a terminal.
-///
-/// # Errors
-/// A filter that cannot be parsed, or logging that was started before.
-pub fn init_text(filter: &str) -> Result<(), TelemetryError> {
-    tracing_subscriber::fmt()
-        .with_env_filter(parse(filter)?)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .try_init()
-        .map_err(TelemetryError::Started)
+/// For whom log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// People: text on stderr, coloured on a terminal.
+    Text,
+    /// Programs: one JSON object a line on stderr, fields at its top.
+    Json,
+    /// systemd's journal, each field under its own name: `journalctl PAYOUTD_PAYMENT_ID=42`.
+    Journald,
 }
 
-/// Log lines for programs: one JSON object a line, fields at its top.
+/// What the filter is changed through while the daemon runs.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// Begins to log.
 ///
 /// # Errors
-/// A filter that cannot be parsed, or logging that was started before.
-pub fn init_json(filter: &str) -> Result<(), TelemetryError> {
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_env_filter(parse(filter)?)
-        .with_writer(io::stderr)
-        .try_init()
-        .map_err(TelemetryError::Started)
+/// A filter that cannot be parsed, no journal to log to, or logging that was started before.
+pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
+    let (filter, handle) = reload::Layer::new(parse(filter)?);
+    let lines = fmt::layer().with_writer(io::stderr);
+    let layer = match format {
+        Format::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+        Format::Journald => journal()?.boxed(),
+    };
+    let subscriber = Registry::default().with(filter).with(layer);
+    subscriber.try_init().map_err(|why| TelemetryError::Started(why.into()))?;
+    // Set once: `try_init` lets nobody through a second time.
+    let _ = FILTER.set(handle);
+    Ok(())
+}
+
+fn journal() -> Result<tracing_journald::Layer, TelemetryError> {
+    let layer = tracing_journald::layer().map_err(TelemetryError::Journal)?;
+    Ok(layer.with_field_prefix(Some("PAYOUTD".to_owned())).with_syslog_identifier("payoutd".to_owned()))
+}
+
+/// Changes the filter from now on. Without [`init`] there is nothing to change.
+///
+/// # Errors
+/// A filter that cannot be parsed; the old one goes on.
+pub fn set_filter(filter: &str) -> Result<(), TelemetryError> {
+    let parsed = parse(filter)?;
+    match FILTER.get() {
+        Some(handle) => handle.reload(parsed).map_err(|why| TelemetryError::Started(why.into())),
+        None => Ok(()),
+    }
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {

@@ -1,6 +1,8 @@
 //! Configuration as an operator meets it: what wins over what, what each command needs, and that no secret is
 //! shown. What is refused stands in `config/refusals.rs`, the shipped file's truth in `config/shipped.rs`.
 
+#[path = "config/credentials.rs"]
+mod credentials;
 #[path = "config/refusals.rs"]
 mod refusals;
 #[path = "config/shipped.rs"]

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::SystemClock;
+use super::reload::SharedMail;
+use super::{LockError, SystemClock};
 use crate::config::{
     Config, ConfigError, DatabaseUrl, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts,
 };
@@ -19,6 +20,7 @@ use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
+use crate::telemetry::TelemetryError;
 use crate::{http, mail, stripe};
 
 /// Why payoutd, or a part of it, could not be put together.
@@ -39,9 +41,11 @@ pub enum AppError {
     /// The schedule.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
-    /// The listener.
-    #[error("cannot listen on {address}: {why}; free the port, or set webhook.listen to another")]
+    /// A listener.
+    #[error("cannot listen on {address}: {why}; free the port, or set {key} to another")]
     Listen {
+        /// The setting.
+        key: &'static str,
         /// What was configured.
         address: std::net::SocketAddr,
         /// The system's words.
@@ -74,6 +78,15 @@ pub enum AppError {
         /// What is wrong with it.
         why: http::KeyError,
     },
+    /// The state directory, or another daemon in it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The figures.
+    #[error("the figures cannot be gathered: {0}")]
+    Figures(String),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] TelemetryError),
     /// A file that the settings name.
     #[error("{key}: cannot read {}: {why}", path.display())]
     File {
@@ -165,6 +178,8 @@ pub struct Worker {
     pub jobs: Arc<Jobs>,
     /// The database.
     pub database: Database,
+    /// Mail, whose settings may change.
+    pub(super) mail: SharedMail,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Their tasks.
@@ -180,29 +195,32 @@ impl Worker {
         let settings = job_settings(config, &stripe, &mail);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let client = stripe::Client::new(stripe_settings(stripe), clock.clone())?;
-        let mailer = MailRoom::new(mail_settings(mail)?)?;
+        let mail = SharedMail::new(mail_room(mail)?);
         let database = ready_database(config).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let parts = Parts {
             store: Arc::new(database.clone()),
             stripe: Arc::new(client),
-            mailer: Arc::new(mailer),
+            mailer: Arc::new(mail.clone()),
             clock: clock.clone(),
             policy: Arc::new(policy(config)?),
             settings,
             stop: stop.clone(),
         };
-        Ok(Self { jobs: Jobs::new(parts, &tasks), database, clock, tasks, stop })
+        Ok(Self { jobs: Jobs::new(parts, &tasks), database, mail, clock, tasks, stop })
     }
 }
 
 fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Settings {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // The sandbox of the unit hides the first.
+    let names = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let host = names.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     Settings {
         owner: format!("{}:{}", host.trim(), std::process::id()),
         schedule: config.release.schedule.clone(),
         batch_size: usize::try_from(config.release.batch_size).unwrap_or(100),
         concurrency: usize::try_from(stripe.concurrency).unwrap_or(16),
+        longest_call: stripe.call_timeout.max(mail.timeout),
         rescue_interval: config.rescue.interval,
         breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
         mail_attempts: mail.max_attempts,
@@ -218,6 +236,11 @@ fn stripe_settings(parts: StripeParts) -> stripe::Settings {
         concurrency: usize::try_from(parts.concurrency).unwrap_or(16),
         call_timeout: parts.call_timeout,
     }
+}
+
+/// The mail room as the settings have it.
+pub(super) fn mail_room(parts: MailParts) -> Result<MailRoom, AppError> {
+    Ok(MailRoom::new(mail_settings(parts)?)?)
 }
 
 fn mail_settings(parts: MailParts) -> Result<mail::Settings, AppError> {

@@ -36,7 +36,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 pub(super) async fn demo(args: DemoArgs) -> Result<ExitCode> {
     if args.log {
-        crate::telemetry::init_text("info")?;
+        crate::telemetry::init(crate::telemetry::Format::Text, "info")?;
     }
     let say = |line: &str| {
         if !args.json {

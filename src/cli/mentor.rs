@@ -71,7 +71,10 @@ pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()
         MentorCommand::List(args) => list(&database.mentors(None, args.limit).await?, args.output.json)?,
         MentorCommand::Show(args) => match database.mentors(Some(MentorId::new(&args.id)), 1).await?.pop() {
             Some(row) => one(&row, args.output.json)?,
-            None => bail!("there is no mentor `{}`: `payoutd mentor list` shows who there is", args.id),
+            None => {
+                let words = format!("there is no mentor `{}`: `payoutd mentor list` shows who there is", args.id);
+                return Err(super::exit::NotFound(words).into());
+            }
         },
     }
     Ok(())

@@ -6,6 +6,7 @@ macro_rules! outln {
 }
 
 mod demo;
+mod exit;
 mod explain;
 mod hold;
 mod mentor;
@@ -94,7 +95,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let hint = if is_away(&error) { AWAY } else { "" };
             eprintln!("payoutd: {error:#}{hint}");
-            ExitCode::FAILURE
+            exit::Exit::of(&error).into()
         }
     }
 }
@@ -123,7 +124,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
     let settings = || load(cli.config.as_deref());
     match cli.command {
-        Command::Serve => serve::serve(&settings()?).await.map(done),
+        Command::Serve => serve::serve(cli.config.as_deref()).await.map(done),
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(&settings()?, args).await.map(done),
         Command::Status(output) => status::status(&settings()?, output).await.map(done),
@@ -147,10 +148,12 @@ fn load(path: Option<&std::path::Path>) -> Result<Config> {
 
 /// Starts the log as the settings say. Only for commands that work for a while; the others print.
 fn log(config: &Config) -> Result<()> {
-    match config.log.format {
-        LogFormat::Text => telemetry::init_text(&config.log.filter)?,
-        LogFormat::Json => telemetry::init_json(&config.log.filter)?,
-    }
+    let format = match config.log.format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+        LogFormat::Journald => telemetry::Format::Journald,
+    };
+    telemetry::init(format, &config.log.filter)?;
     Ok(())
 }
 
@@ -178,8 +181,9 @@ fn payment_ref(typed: &str) -> PaymentRef {
 
 /// What to say when nothing has that id.
 fn no_such_payment(typed: &str) -> anyhow::Error {
-    anyhow::anyhow!(
+    let words = format!(
         "there is no payment `{typed}`: give its number, booking, payment intent (pi_…), charge (ch_…), checkout session \
          (cs_…) or transfer (tr_…)"
-    )
+    );
+    anyhow::Error::new(exit::NotFound(words))
 }

@@ -50,6 +50,18 @@ impl DatabaseUrl {
         DatabaseUrl::Sqlite { path: state_dir.join("payoutd.db") }
     }
 
+    /// Whether the URL gives away what should be kept.
+    pub(super) fn has_password(&self) -> bool {
+        match self {
+            DatabaseUrl::Sqlite { .. } => false,
+            DatabaseUrl::Postgres { url } => {
+                let url = url.expose_secret();
+                let user_info = url.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+                user_info.is_some_and(|(info, _)| info.contains(':')) || url.contains("password=")
+            }
+        }
+    }
+
     /// What a driver needs, password included: never log it.
     pub fn expose(&self) -> String {
         match self {

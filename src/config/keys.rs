@@ -15,6 +15,20 @@ const NAMED: [(&str, &str); 7] = [
     ("mail.smtp_url", "SMTP_URL"),
 ];
 
+/// The settings that are secrets: each may also stand in a file of its own.
+pub(super) const SECRETS: [&str; 5] =
+    ["database.url", "stripe.secret_key", "stripe.webhook_secrets", "cron.jwt_secret", "mail.smtp_url"];
+
+/// `STRIPE_SECRET_KEY` → `STRIPE_SECRET_KEY_FILE`, which names a file that holds the secret.
+pub(super) fn file_variable(name: &str) -> String {
+    format!("{name}_FILE")
+}
+
+/// `STRIPE_SECRET_KEY` → `stripe_secret_key`, the file in systemd's credentials directory.
+pub(super) fn credential(name: &str) -> String {
+    name.to_lowercase()
+}
+
 /// Names the configuration file itself; not a setting in it.
 pub(super) const CONFIG_PATH: &str = "PAYOUTD_CONFIG";
 

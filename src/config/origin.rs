@@ -19,6 +19,13 @@ pub enum Origin {
         /// The variable's name.
         name: String,
     },
+    /// A file that holds the secret alone.
+    Secret {
+        /// The variable that led there: `STRIPE_SECRET_KEY_FILE`, or `CREDENTIALS_DIRECTORY` for one of systemd's.
+        named_by: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// Nobody set it.
     Default,
 }
@@ -28,6 +35,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             Origin::Env { name } => write!(f, "environment {name}"),
+            Origin::Secret { named_by, path } => write!(f, "file {} ({named_by})", path.display()),
             Origin::Default => f.write_str("default"),
         }
     }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+use super::credentials;
+use super::fingerprint::Fingerprint;
 use super::keys::{self, PREFIX, env_name, nearest};
 use super::origin::{ConfigError, Origin, Problem};
 use super::value::{FromRaw, Raw};
@@ -20,6 +22,7 @@ pub(super) struct Reader {
     /// Sections whose keys are free, such as `minimums`.
     open: Vec<&'static str>,
     pub(super) origins: BTreeMap<String, Origin>,
+    pub(super) fingerprints: BTreeMap<String, Fingerprint>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -41,6 +44,7 @@ impl Reader {
             known_env: BTreeSet::new(),
             open: Vec::new(),
             origins: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
             problems: Vec::new(),
         })
     }
@@ -70,6 +74,7 @@ impl Reader {
     fn take_with<T>(&mut self, key: &str, typed: impl FnOnce(&Raw) -> Result<T, String>) -> Option<T> {
         let (raw, origin) = self.find(key);
         self.origins.insert(key.to_owned(), origin.clone());
+        self.fingerprints.insert(key.to_owned(), Fingerprint::of(raw.as_ref()));
         match typed(&raw?) {
             Ok(value) => Some(value),
             Err(message) => {
@@ -100,10 +105,15 @@ impl Reader {
         let name = env_name(key);
         self.known.insert(key.to_owned());
         self.known_env.insert(name.clone());
-        let from_env = self.env.get(&name).map(|text| {
-            let origin = Origin::Env { name: name.clone() };
-            (Raw::Env(text.clone()), origin)
-        });
+        let from_env = if keys::SECRETS.contains(&key) {
+            let found = credentials::find(key, &self.env).unwrap_or_else(|problem| {
+                self.problems.push(problem);
+                None
+            });
+            found.map(|(secret, origin)| (Raw::Env(secret), origin))
+        } else {
+            self.env.get(&name).map(|text| (Raw::Env(text.clone()), Origin::Env { name }))
+        };
         [from_env, self.file.get(key).cloned()]
             .into_iter()
             .flatten()

@@ -1,5 +1,5 @@
-//! How the daemon behaves while it runs: `[webhook]`, `[retry]`, `[rescue]`, `[breaker]`, `[log]`
-//! and `[shutdown]`.
+//! How the daemon behaves while it runs: `[webhook]`, `[retry]`, `[rescue]`, `[breaker]`,
+//! `[log]`, `[metrics]` and `[shutdown]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -158,8 +158,10 @@ pub enum LogFormat {
     Text,
     /// Programs: one JSON object a line.
     Json,
+    /// systemd's journal, each field searchable by its name.
+    Journald,
 }
-words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json });
+words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json, "journald" => LogFormat::Journald });
 
 impl Log {
     pub(super) fn read(r: &mut Reader) -> Self {
@@ -177,6 +179,32 @@ impl Log {
                  \"payoutd=debug,info\"",
                 self.filter
             )
+        });
+    }
+}
+
+/// The figures for Prometheus.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// A listener of their own, so that they are never on the address that the world sends webhooks to.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Metrics {
+    pub(super) fn read(r: &mut Reader) -> Self {
+        Metrics { listen: r.take_optional("metrics.listen") }
+    }
+
+    pub(super) fn check(&self, webhook: &Webhook, c: &mut Checker<'_>) {
+        let clash = |listen: SocketAddr| {
+            let same_ip = listen.ip() == webhook.listen.ip()
+                || listen.ip().is_unspecified()
+                || webhook.listen.ip().is_unspecified();
+            listen.port() != 0 && same_ip && listen.port() == webhook.listen.port()
+        };
+        c.require(!self.listen.is_some_and(clash), "metrics.listen", || {
+            "is the address of webhook.listen, which the world can reach: give the figures a port of their own"
+                .to_owned()
         });
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use super::duration::{no_unit, parse_duration};
 
 /// A value before it has a type.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) enum Raw {
     /// Of the environment: everything is text there.
     Env(String),
@@ -146,7 +146,7 @@ impl<T: FromRaw> FromRaw for Vec<T> {
         match raw {
             Raw::List(items) => items.iter().map(T::from_raw).collect(),
             Raw::Env(text) => text
-                .split(',')
+                .split([',', '\n'])
                 .filter(|part| !part.trim().is_empty())
                 .map(|part| T::from_raw(&Raw::Env(part.to_owned())))
                 .collect(),

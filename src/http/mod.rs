@@ -4,6 +4,7 @@
 mod cron;
 mod error;
 mod health;
+mod metrics;
 mod rate;
 mod request_id;
 mod serve;
@@ -23,6 +24,7 @@ use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
 pub use cron::Cron;
+pub use metrics::router as metrics_router;
 pub use serve::serve;
 pub use token::{
     Accepted, KeyError, Keys, LONGEST_LIFETIME, MintError, Minted, Parties, Refusal, SCOPE, TokenCheck, mint,

@@ -30,6 +30,7 @@ pub(super) async fn receive(
     let now = state.clock.now();
     let signature = signature_header(&head.headers);
     if let Err(error) = state.signatures.check(signature.as_deref(), &body, now) {
+        count("refused");
         tracing::warn!(%error, "a webhook is not believed");
         return Err(not_believed(&error));
     }
@@ -121,6 +122,13 @@ async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
     match kept {
         Ok(kept) => {
             let again = kept == Kept::Again;
+            count(if unreadable {
+                "unreadable"
+            } else if again {
+                "again"
+            } else {
+                "kept"
+            });
             if unreadable {
                 tracing::warn!(event.id = id, again, "kept an authentic webhook that is not an event");
             } else {
@@ -129,10 +137,15 @@ async fn keep(state: &State, event: NewEvent) -> Result<(), ErrorAnswer> {
             Ok(())
         }
         Err(error) => {
+            count("not_kept");
             tracing::error!(event.id = id, event.kind = kind, %error, "an event is not kept; Stripe will send it again");
             Err(not_kept())
         }
     }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("payoutd_webhooks_total", "outcome" => outcome).increment(1);
 }
 
 fn not_believed(error: &SignatureError) -> ErrorAnswer {

@@ -7,6 +7,7 @@ mod ingest;
 mod mail;
 mod preflight;
 mod project;
+mod pulse;
 mod record;
 mod release;
 mod rescue;
@@ -16,6 +17,7 @@ mod submit;
 
 pub use breaker::SharedBreaker;
 pub use ingest::GroupInbox;
+pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
 pub use schedule::{ScheduleError, check_schedule};
 
@@ -27,6 +29,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::pulse::Life;
 use self::runs::Runs;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::policy::Policy;
@@ -43,6 +46,8 @@ pub struct Settings {
     pub batch_size: usize,
     /// Calls to Stripe under way at once.
     pub concurrency: usize,
+    /// The timeout of the slowest call that a loop makes, to Stripe or to a mail server.
+    pub longest_call: Duration,
     /// How often the rescuer looks, at least.
     pub rescue_interval: Duration,
     /// Numbers of the breaker.
@@ -64,6 +69,7 @@ pub struct Jobs {
     breaker: Arc<SharedBreaker>,
     recorder: Recorder,
     signals: Signals,
+    pulse: Arc<Pulse>,
     /// Once cancelled, nothing new is begun; what is under way ends.
     stop: CancellationToken,
     /// One run at a time.
@@ -107,7 +113,8 @@ impl Jobs {
     /// Puts the loops together; nothing runs yet. The recorder's task is spawned on `tasks`, and ends when the last
     /// [`Jobs`] is dropped.
     pub fn new(parts: Parts, tasks: &TaskTracker) -> Arc<Self> {
-        let recorder = Recorder::spawn(parts.store.clone(), parts.clock.clone(), tasks);
+        let pulse = Arc::new(Pulse::new(parts.settings.longest_call));
+        let recorder = Recorder::spawn(parts.store.clone(), parts.clock.clone(), pulse.clone(), tasks);
         Arc::new(Self {
             breaker: Arc::new(SharedBreaker::new(parts.settings.breaker)),
             recorder,
@@ -118,6 +125,7 @@ impl Jobs {
             policy: parts.policy,
             settings: parts.settings,
             signals: Signals::default(),
+            pulse,
             stop: parts.stop,
             runs: Runs::default(),
             tasks: tasks.clone(),
@@ -141,6 +149,11 @@ impl Jobs {
         self.breaker.clone()
     }
 
+    /// Whether the loops turn.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
     /// The signals, for those who feed the loops.
     pub fn signals(&self) -> &Signals {
         &self.signals
@@ -150,8 +163,14 @@ impl Jobs {
         Lease { owner: self.settings.owner.clone(), until: now + span(self.policy.retry.lease) }
     }
 
+    /// Held by a loop for as long as it lives.
+    fn life(&self, which: Loop) -> Life {
+        Life::of(which, &self.pulse, &self.stop)
+    }
+
     /// Waits, but not beyond the stop. `false` once stopped.
-    async fn pause(&self, wait: Duration) -> bool {
+    async fn pause(&self, which: Loop, wait: Duration) -> bool {
+        self.pulse.rests(which, wait);
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = self.clock.sleep(wait) => true,
@@ -159,7 +178,8 @@ impl Jobs {
     }
 
     /// Waits for a hint or for the time, but not beyond the stop. `false` once stopped.
-    async fn pause_or(&self, hint: &Notify, wait: Duration) -> bool {
+    async fn pause_or(&self, which: Loop, hint: &Notify, wait: Duration) -> bool {
+        self.pulse.rests(which, wait);
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = hint.notified() => true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Jobs, span};
+use super::{Jobs, Loop, span};
 use crate::domain::event;
 use crate::ports::{Projected, StoreError, Unprojected};
 
@@ -17,7 +17,9 @@ const IDLE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(1);
 
 pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
+    let _life = jobs.life(Loop::Project);
     loop {
+        jobs.pulse.works(Loop::Project);
         let wait = match project_batch(&jobs).await {
             Ok(Some(0)) => IDLE,
             Ok(Some(_)) => Duration::ZERO,
@@ -29,8 +31,8 @@ pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
         };
         let goes_on = match wait {
             Duration::ZERO => !jobs.stop.is_cancelled(),
-            AWAY => jobs.pause(AWAY).await,
-            wait => jobs.pause_or(&jobs.signals.events, wait).await,
+            AWAY => jobs.pause(Loop::Project, AWAY).await,
+            wait => jobs.pause_or(Loop::Project, &jobs.signals.events, wait).await,
         };
         if !goes_on {
             return;
@@ -46,8 +48,18 @@ pub(super) async fn project_batch(jobs: &Jobs) -> Result<Option<usize>, StoreErr
     if count == 0 {
         return Ok(Some(0));
     }
-    let projected = events.into_iter().map(|event| read(event, now)).collect();
-    Ok(jobs.store.project(projected, now).await?.then_some(count))
+    let came: Vec<_> = events.iter().map(|event| event.received_at).collect();
+    let projected: Vec<_> = events.into_iter().map(|event| read(event, now)).collect();
+    let readable: Vec<_> = projected.iter().map(|event| event.fact.is_ok()).collect();
+    if !jobs.store.project(projected, now).await? {
+        return Ok(None);
+    }
+    let now = jobs.clock.now();
+    for at in came.into_iter().zip(readable).filter_map(|(at, readable)| readable.then_some(at)) {
+        let lag = (now - at).to_std().unwrap_or_default();
+        metrics::histogram!("payoutd_webhook_lag_seconds").record(lag.as_secs_f64()); // float: not money
+    }
+    Ok(Some(count))
 }
 
 fn read(event: Unprojected, now: DateTime<Utc>) -> Projected {

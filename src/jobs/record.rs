@@ -7,11 +7,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
+use super::{Loop, Pulse};
 use crate::domain::operation::OperationState;
 use crate::ports::{Clock, Outcome, Recorded, Store};
 
 /// Outcomes that go into one transaction at most.
 const GROUP: usize = 100;
+/// How often to show a sign of life when there is nothing to write.
+const IDLE: Duration = Duration::from_secs(30);
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 type Waiting = (Outcome, oneshot::Sender<Recorded>);
@@ -24,9 +27,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the recording task on `tasks`; it ends when the last recorder is dropped and all is written.
-    pub fn spawn(store: Arc<dyn Store>, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Self {
+    pub fn spawn(store: Arc<dyn Store>, clock: Arc<dyn Clock>, pulse: Arc<Pulse>, tasks: &TaskTracker) -> Self {
         let (queue, waiting) = mpsc::channel(GROUP * 4);
-        tasks.spawn(keep_recording(store, clock, waiting));
+        tasks.spawn(keep_recording(store, clock, pulse, waiting));
         Self { queue }
     }
 
@@ -41,11 +44,25 @@ impl Recorder {
     }
 }
 
-async fn keep_recording(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut waiting: mpsc::Receiver<Waiting>) {
+async fn keep_recording(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    pulse: Arc<Pulse>,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
     let mut group = Vec::with_capacity(GROUP);
-    while waiting.recv_many(&mut group, GROUP).await > 0 {
+    loop {
+        pulse.rests(Loop::Record, IDLE);
+        let came = tokio::select! {
+            came = waiting.recv_many(&mut group, GROUP) => came,
+            () = clock.sleep(IDLE) => continue,
+        };
+        if came == 0 {
+            return;
+        }
+        pulse.works(Loop::Record);
         let (outcomes, answers): (Vec<_>, Vec<_>) = group.drain(..).unzip();
-        let recorded = write(&*store, &*clock, &outcomes).await;
+        let recorded = write(&*store, &*clock, &pulse, &outcomes).await;
         for ((outcome, recorded), answer) in outcomes.iter().zip(recorded).zip(answers) {
             log(outcome, &recorded);
             // The worker may have gone; what matters is written.
@@ -56,12 +73,16 @@ async fn keep_recording(store: Arc<dyn Store>, clock: Arc<dyn Clock>, mut waitin
 
 /// Writes, and does not give up: the answer of Stripe is known only here until it is written. Writing twice is
 /// harmless, since the second time the lease is gone.
-async fn write(store: &dyn Store, clock: &dyn Clock, outcomes: &[Outcome]) -> Vec<Recorded> {
+async fn write(store: &dyn Store, clock: &dyn Clock, pulse: &Pulse, outcomes: &[Outcome]) -> Vec<Recorded> {
     loop {
         match store.conclude(outcomes.to_vec(), clock.now()).await {
             Ok(recorded) => return recorded,
             Err(error) => {
                 tracing::error!(%error, outcomes = outcomes.len(), "outcomes cannot be written yet; trying again");
+                // Those who wait for this are not stuck: to end the daemon now would lose what it knows.
+                for waiting in [Loop::Record, Loop::Release, Loop::Rescue] {
+                    pulse.works(waiting);
+                }
                 clock.sleep(AGAIN_AFTER).await;
             }
         }
@@ -76,6 +97,7 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
     let amount = op.order.currency.display(op.order.amount);
     match recorded {
         Recorded::Written(conclusion) => {
+            count(conclusion.next.state.word());
             let next = &conclusion.next;
             let transfer_id = next.transfer_id.as_ref().map_or("", |id| id.as_str());
             let error = next.error.as_ref().map_or("", |(_, words)| words.as_str());
@@ -103,18 +125,28 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
                 );
             }
         }
-        Recorded::LeaseLost => tracing::warn!(
-            payment.id = payment_id,
-            operation.id = operation_id,
-            stripe.request_id = request_id,
-            "the lease was lost before the outcome was written; whoever has it now finds out"
-        ),
-        Recorded::Refused(error) => tracing::error!(
-            payment.id = payment_id,
-            operation.id = operation_id,
-            stripe.request_id = request_id,
-            error,
-            "the outcome could not be written; the rescuer takes the operation when its lease runs out"
-        ),
+        Recorded::LeaseLost => {
+            count("lease_lost");
+            tracing::warn!(
+                payment.id = payment_id,
+                operation.id = operation_id,
+                stripe.request_id = request_id,
+                "the lease was lost before the outcome was written; whoever has it now finds out"
+            );
+        }
+        Recorded::Refused(error) => {
+            count("not_written");
+            tracing::error!(
+                payment.id = payment_id,
+                operation.id = operation_id,
+                stripe.request_id = request_id,
+                error,
+                "the outcome could not be written; the rescuer takes the operation when its lease runs out"
+            );
+        }
     }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("payoutd_transfer_outcomes_total", "outcome" => outcome).increment(1);
 }

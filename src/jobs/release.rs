@@ -2,6 +2,7 @@
 //! time. One path for the schedule, the command line and the cron endpoint.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::preflight::preflight;
 use super::submit::submit;
-use super::{Jobs, accounts, span};
+use super::{Jobs, Loop, accounts, span};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
@@ -19,12 +20,18 @@ use crate::domain::payment::{Pause, WaitWhy};
 use crate::domain::release::{Case, Plan};
 use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
 
+/// How often to show a sign of life while no run is wanted.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Runs whenever one is wanted, until stopped.
 pub(super) async fn keep_releasing(jobs: Arc<Jobs>) {
+    let _life = jobs.life(Loop::Release);
     loop {
+        jobs.pulse.rests(Loop::Release, IDLE);
         tokio::select! {
             () = jobs.stop.cancelled() => return,
             () = jobs.signals.release.notified() => {}
+            () = jobs.clock.sleep(IDLE) => continue,
         }
         if let Err(error) = jobs.run(Trigger::Schedule).await {
             tracing::error!(%error, "the run could not be done; the next one tries again");
@@ -48,6 +55,7 @@ impl Jobs {
         trigger: Trigger,
         began: impl FnOnce(RunId),
     ) -> Result<RunOutcome, StoreError> {
+        self.pulse.works(Loop::Release);
         let started = self.clock.now();
         let run_id = self.store.begin_run(trigger, started).await?;
         began(run_id);
@@ -58,6 +66,7 @@ impl Jobs {
             Err(error) => (RunCounts::default(), Some(error.to_string())),
         };
         self.store.finish_run(run_id, counts, error.clone(), now).await?;
+        figures(trigger, error.is_none(), (now - started).to_std().unwrap_or_default());
         let level_up = counts.looked_at > 0 || error.is_some();
         let (took_ms, trouble) = ((now - started).num_milliseconds(), error.clone());
         let error = error.as_deref();
@@ -80,6 +89,17 @@ impl Jobs {
         self.signals.mail.notify_one();
         result.map(|counts| RunOutcome { run_id, counts, trouble })
     }
+}
+
+fn figures(trigger: Trigger, good: bool, took: Duration) {
+    let trigger = match trigger {
+        Trigger::Schedule => "schedule",
+        Trigger::Cli => "cli",
+        Trigger::Cron => "cron",
+    };
+    let outcome = if good { "ok" } else { "incomplete" };
+    metrics::counter!("payoutd_runs_total", "trigger" => trigger, "outcome" => outcome).increment(1);
+    metrics::histogram!("payoutd_run_seconds").record(took.as_secs_f64()); // float: not money
 }
 
 /// A payment ready to be claimed, with a place among the calls under way.
@@ -110,6 +130,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
     let mut counts = RunCounts::default();
     let mut reading = JoinSet::new();
     while !jobs.stop.is_cancelled() {
+        jobs.pulse.works(Loop::Release);
         let now = jobs.clock.now();
         let permit = jobs.breaker.permit(now);
         let limit = match permit {
@@ -148,6 +169,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         }
     }
     while let Some(read) = reading.join_next().await {
+        jobs.pulse.works(Loop::Release);
         counts.waiting += usize::from(!read.unwrap_or(true));
     }
     Ok(counts)
@@ -200,6 +222,7 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
     let mut batch = Vec::new();
     let mut failed = None;
     while failed.is_none() {
+        jobs.pulse.works(Loop::Release);
         tokio::select! {
             taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
                 if taken == 0 {
@@ -227,6 +250,7 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
         }
     }
     while let Some(recorded) = calls.next().await {
+        jobs.pulse.works(Loop::Release);
         count(&mut counts, recorded.ok());
     }
     failed.map_or(Ok(counts), Err)

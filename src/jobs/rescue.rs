@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Jobs;
 use super::submit::resume;
+use super::{Jobs, Loop};
 use crate::domain::breaker::Permit;
 use crate::ports::StoreError;
 
@@ -15,7 +15,9 @@ use crate::ports::StoreError;
 const LEAST: Duration = Duration::from_millis(50);
 
 pub(super) async fn keep_rescuing(jobs: Arc<Jobs>) {
+    let _life = jobs.life(Loop::Rescue);
     loop {
+        jobs.pulse.works(Loop::Rescue);
         let wait = match rescue_batch(&jobs).await.and(next_wait(&jobs).await) {
             Ok(wait) => wait,
             Err(error) => {
@@ -23,7 +25,8 @@ pub(super) async fn keep_rescuing(jobs: Arc<Jobs>) {
                 jobs.settings.rescue_interval
             }
         };
-        if !(jobs.pause(LEAST).await && jobs.pause_or(&jobs.signals.operations, wait).await) {
+        if !(jobs.pause(Loop::Rescue, LEAST).await && jobs.pause_or(Loop::Rescue, &jobs.signals.operations, wait).await)
+        {
             return;
         }
     }

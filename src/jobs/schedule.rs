@@ -2,10 +2,11 @@
 //! late, doubled or lost changes nothing but the time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use super::Jobs;
+use super::{Jobs, Loop};
 
 /// The schedule cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +28,19 @@ pub fn check_schedule(expression: &str) -> Result<(), ScheduleError> {
         .map_err(|error| ScheduleError::Expression { expression: expression.to_owned(), why: error.to_string() })
 }
 
+/// How often the scheduler shows that it turns. A clock that was set back stops it, and then nothing else would tell.
+const BEAT: &str = "*/10 * * * * *";
+const BETWEEN_BEATS: Duration = Duration::from_secs(10);
+
 /// Kicks runs until stopped. Should the scheduler fail, says so and tries again.
 pub(super) async fn keep_time(jobs: Arc<Jobs>) {
+    let _life = jobs.life(Loop::Schedule);
     loop {
+        jobs.pulse.rests(Loop::Schedule, BETWEEN_BEATS);
         if let Err(error) = kick(&jobs).await {
             tracing::error!(%error, "the scheduler failed; starting it again");
         }
-        if !jobs.pause(std::time::Duration::from_secs(5)).await {
+        if !jobs.pause(Loop::Schedule, Duration::from_secs(5)).await {
             return;
         }
     }
@@ -48,6 +55,8 @@ async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
         }
     })?;
     scheduler.add(job).await?;
+    let pulse = jobs.pulse.clone();
+    scheduler.add(Job::new(BEAT, move |_, _| pulse.rests(Loop::Schedule, BETWEEN_BEATS))?).await?;
     scheduler.start().await?;
     jobs.stop.cancelled().await;
     scheduler.shutdown().await

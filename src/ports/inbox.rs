@@ -93,6 +93,13 @@ pub struct Readiness {
     pub oldest_unprojected_event_s: i64,
 }
 
+/// Tells the figures of the daemon.
+#[async_trait]
+pub trait Figures: Send + Sync {
+    /// All of them as they are now, in Prometheus' text format.
+    async fn text(&self) -> String;
+}
+
 /// Answers for the daemon's health.
 #[async_trait]
 pub trait Health: Send + Sync {

@@ -57,6 +57,8 @@ pub struct Unprojected {
     pub body: Vec<u8>,
     /// How often it was tried.
     pub attempts: i32,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
 }
 
 /// An event that was read, or why it could not be.

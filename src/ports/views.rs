@@ -62,6 +62,12 @@ pub struct StatusFigures {
     pub events: BTreeMap<String, i64>,
     /// Held payments by reason.
     pub held: BTreeMap<String, i64>,
+    /// When the payment that is due for longest became due.
+    pub oldest_due_at: Option<DateTime<Utc>>,
+    /// When the oldest event came that is not projected.
+    pub oldest_event_at: Option<DateTime<Utc>>,
+    /// Since when an outcome is unknown, the oldest.
+    pub oldest_unknown_at: Option<DateTime<Utc>>,
     /// The last run that ended.
     pub last_run: Option<LastRun>,
 }

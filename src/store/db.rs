@@ -236,8 +236,10 @@ async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
 /// it is made too, but not those above: a path that is mistyped should be noticed.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    let away =
-        |e: std::io::Error| StoreError::Away(format!("the SQLite file {} cannot be opened: {e}", path.display()));
+    let away = |e: std::io::Error| {
+        let fix = "run as the user whom it belongs to, or name another (database.url, state_dir)";
+        StoreError::Away(format!("the SQLite file {} cannot be opened: {e}; {fix}", path.display()))
+    };
     if path.exists() {
         return Ok(());
     }

@@ -94,6 +94,33 @@ impl Client {
     }
 }
 
+fn count(call: &Call, sent: Instant, failure: Option<&Failure>) {
+    let resource = resource(&call.path);
+    let outcome = failure.map_or("ok", outcome);
+    metrics::counter!("payoutd_stripe_requests_total", "resource" => resource, "outcome" => outcome).increment(1);
+    let took = sent.elapsed().as_secs_f64(); // float: not money
+    metrics::histogram!("payoutd_stripe_request_seconds", "resource" => resource).record(took);
+}
+
+/// A closed set of words, since each becomes a time series.
+fn resource(path: &str) -> &'static str {
+    let name = path.trim_start_matches("/v1/").split(['/', '?']).next().unwrap_or_default();
+    let known = ["transfers", "charges", "disputes", "accounts", "balance"];
+    known.into_iter().find(|known| *known == name).unwrap_or("other")
+}
+
+fn outcome(failure: &Failure) -> &'static str {
+    match (failure, failure.status()) {
+        (Failure::NotSent(_), _) => "not_sent",
+        (Failure::NoAnswer(_), _) => "no_answer",
+        (Failure::Unreadable { .. }, _) => "unreadable",
+        (_, Some(429)) => "rate_limited",
+        (_, Some(401 | 403)) => "not_allowed",
+        (_, Some(500..)) => "server_error",
+        (Failure::Refused(_), _) => "refused",
+    }
+}
+
 fn authorization(key: &SecretString) -> Result<HeaderValue, SetupError> {
     let key = key.expose_secret();
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -145,6 +172,7 @@ impl Trip<'_> {
             client.pace.slow_down();
         }
         self.log(&call, sent, answer.as_ref().err());
+        count(&call, sent, answer.as_ref().err());
         answer
     }
 
@@ -190,6 +218,30 @@ mod tests {
             (Failure::NoAnswer("timeout".into()), false),
         ] {
             assert_eq!(says_too_fast(&failure), slower, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_counted_under_a_word_of_a_closed_set() {
+        for (path, word) in [
+            ("/v1/transfers", "transfers"),
+            ("/v1/transfers?transfer_group=x", "transfers"),
+            ("/v1/charges/ch_1?expand[]=balance_transaction", "charges"),
+            ("/v1/accounts/acct_1", "accounts"),
+            ("/v1/who_knows/1", "other"),
+        ] {
+            assert_eq!(resource(path), word);
+        }
+        let refused = |status| Failure::Refused(Refusal { status, ..Refusal::default() });
+        for (failure, word) in [
+            (refused(400), "refused"),
+            (refused(401), "not_allowed"),
+            (refused(429), "rate_limited"),
+            (refused(503), "server_error"),
+            (Failure::Unreadable { status: 500, why: String::new() }, "unreadable"),
+            (Failure::NoAnswer(String::new()), "no_answer"),
+        ] {
+            assert_eq!(outcome(&failure), word, "{failure:?}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The program in a directory of its own, with nothing of this machine's environment.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -46,6 +47,8 @@ impl Program {
 
     pub fn write(&self, text: &str) {
         std::fs::write(self.config(), text).expect("writable");
+        // It holds secrets.
+        std::fs::set_permissions(self.config(), std::fs::Permissions::from_mode(0o600)).expect("it is ours");
     }
 
     pub fn config(&self) -> PathBuf {

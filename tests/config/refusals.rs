@@ -28,8 +28,8 @@ fn an_unknown_key_gets_the_nearest_name() {
             "payoutd.toml:3: unknown key `release.batchsize`: did you mean `release.batch_size`?",
         ),
         (
-            "[stripe]\nlisten = \"127.0.0.1:1\"",
-            "payoutd.toml:2: unknown key `stripe.listen`: did you mean `webhook.listen`?",
+            "[stripe]\ntolerance = \"5m\"",
+            "payoutd.toml:2: unknown key `stripe.tolerance`: did you mean `webhook.tolerance`?",
         ),
         (
             "platform_fee_bps = 10",

@@ -1,4 +1,5 @@
-//! `payoutd token`, as a person and a script use it.
+//! `payoutd token`, as a person and a script use std::os::unix::fs::PermissionsExt;
+use it.
 
 use std::process::{Command, Output};
 
@@ -13,6 +14,8 @@ fn token(cron: &str, arguments: &[&str]) -> Output {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("payoutd.toml");
     std::fs::write(&path, format!("[cron]\n{cron}\n")).expect("writable");
+    // It may hold a secret.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
     let mut command = Command::new(env!("CARGO_BIN_EXE_payoutd"));
     command.env_clear().arg("--config").arg(&path).arg("token").args(arguments);
     command.output().expect("it runs")

@@ -1,5 +1,6 @@
 //! The end of a daemon: what is under way ends and is recorded, and nothing is begun after.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ async fn sigterm_lets_a_transfer_end_and_exits_with_0() {
     );
     let path = dir.path().join("payoutd.toml");
     std::fs::write(&path, config).expect("writable");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
     let account = town.mentor("ada").await;
     let payoutd = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_payoutd"));

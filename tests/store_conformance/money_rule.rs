@@ -351,7 +351,7 @@ stories! {
         assert_eq!(w.sql.row("\"trigger\", looked_at, transferred, held, waiting, failed, unfinished, error", "runs").await,
             [json!("cron"), json!(6), json!(1), json!(2), json!(3), json!(4), json!(5), json!("the breaker is open")]);
         let status = w.store.status(hour(3)).await.expect("read");
-        assert_eq!(status.last_run.expect("a run").0, hour(2));
+        assert_eq!(status.last_run.expect("a run").finished_at, hour(2));
     }
 
     /// Given a payment that somebody set back by hand although its transfer is under way, when it is claimed with others,

@@ -116,7 +116,7 @@ stories! {
         w.store.letter_sent(letter, Sent::GivenUp("550 no such user".into()), minute(1)).await.expect("recorded");
         assert_eq!(w.sql.row("state, error", "emails").await, [json!("failed"), json!("550 no such user")]);
         assert!(due(&w, hour(999)).await.is_empty());
-        assert_eq!(w.store.status(hour(1)).await.expect("read").emails, [("failed".to_owned(), 1)]);
+        assert_eq!(w.store.status(hour(1)).await.expect("read").emails, [("failed".to_owned(), 1)].into());
     }
 
     /// Given many emails, when two daemons send at once, then each row goes out in one letter.

@@ -43,14 +43,20 @@ pub(in crate::store) async fn waiting(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<Unprojected>, TxError> {
-    let rows: Vec<(i64, String, Vec<u8>, i32)> = events::table
+    let rows: Vec<(i64, String, Vec<u8>, i32, Timestamp)> = events::table
         .filter(events::next_attempt_at.le(now))
         .order((events::next_attempt_at, events::id))
         .limit(limit)
-        .select((events::id, events::event_id, events::body, events::attempts))
+        .select((events::id, events::event_id, events::body, events::attempts, events::received_at))
         .load(conn)
         .await?;
-    let event = |(row_id, event_id, body, attempts)| Unprojected { row_id, event_id, body, attempts };
+    let event = |(row_id, event_id, body, attempts, received_at): (_, _, _, _, Timestamp)| Unprojected {
+        row_id,
+        event_id,
+        body,
+        attempts,
+        received_at: received_at.into(),
+    };
     Ok(rows.into_iter().map(event).collect())
 }
 

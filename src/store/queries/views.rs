@@ -196,6 +196,9 @@ pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Res
     let (payments, held) = sum_up(unfinished);
     let last_run = last_run(conn).await?;
     Ok(StatusFigures {
+        oldest_due_at: utc(oldest_due(conn, now).await?),
+        oldest_event_at: utc(super::inbox::oldest(conn).await?),
+        oldest_unknown_at: utc(oldest_unknown(conn).await?),
         payments,
         due,
         operations: operations.into_iter().collect(),
@@ -204,6 +207,19 @@ pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Res
         held,
         last_run,
     })
+}
+
+async fn oldest_due(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<Timestamp>> {
+    let due = payments::table.filter(payments::next_check_at.le(Timestamp::from(now)));
+    let due = due.order(payments::next_check_at).select(payments::next_check_at.assume_not_null());
+    due.first(conn).await.optional()
+}
+
+async fn oldest_unknown(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
+    let unknown =
+        operations::table.filter(operations::state.eq("unknown").and(operations::unknown_since.is_not_null()));
+    let unknown = unknown.order(operations::unknown_since).select(operations::unknown_since.assume_not_null());
+    unknown.first(conn).await.optional()
 }
 
 type Counted = BTreeMap<String, i64>;
