@@ -57,7 +57,7 @@ fn a_port_in_use() {
     let address = taken.local_addr().expect("bound").to_string();
     program.configure(&format!("[webhook]\nlisten = {address:?}\n"));
     let said = program.run(&["serve"]);
-    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.code, Some(6), "{said:?}");
     says(said.err.lines().last().expect("words"), &[&address, "webhook.listen"]);
 }
 
@@ -137,7 +137,7 @@ fn a_live_key_over_plain_http() {
     let live = [("STRIPE_SECRET_KEY", "sk_live_do_not_print_me"), ("STRIPE_API_BASE", "http://127.0.0.1:12111")];
     for command in ["serve", "run", "status"] {
         let said = program.run_in(&[command], &live);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+        assert_eq!((said.code, said.out.as_str()), (Some(3), ""));
         says(&said.err, &["STRIPE_API_BASE", "https://api.stripe.com"]);
     }
 }

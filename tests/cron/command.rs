@@ -1,6 +1,6 @@
-//! `payoutd token`, as a person and a script use std::os::unix::fs::PermissionsExt;
-use it.
+//! `payoutd token`, as a person and a script use it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use payoutd::app::SystemClock;

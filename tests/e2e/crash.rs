@@ -83,26 +83,6 @@ on_both_databases! {
         town.email(town::ADMIN, "was sent, perhaps wrongly").await;
     }
 
-    /// Given a worker that lost its lease while its call ran, when another has taken over, then one of the two writes
-    /// the outcome, and there is one transfer.
-    async fn an_outcome_under_a_lost_lease_is_not_written_twice(db: TestDb) {
-        let town = patient(db).await;
-        town.trouble("B-1", Fault::Delay { ms: 700 });
-        let other = town.another_house().await;
-        let run = town.house().begin_run();
-        on_the_wire(&town).await;
-        town.leases_run_out().await;
-        // One of the two rescuers takes it and is told that the key is in use.
-        let taken_over = async || town.calls("B-1").await.contains(&"create 409".to_owned());
-        town.until("another has asked under the same key", taken_over).await;
-        run.await.expect("no panic");
-        next_attempt(&town).await;
-        busy_no_more(&town).await;
-        town.paid_once("B-1", 9_000).await;
-        told_once(&town).await;
-        assert!(other.close().await);
-    }
-
     /// Given a transfer that was made and whose outcome is unknown, when a flag is raised, then it is looked up, not
     /// sent again; it is adopted and the admin told that it went out despite the flag.
     async fn a_flag_on_an_unknown_outcome_is_looked_up_and_told(db: TestDb) {
@@ -229,4 +209,26 @@ async fn told_once(town: &Town) {
     town.email("ada@example.org", "You were paid").await;
     town.mail_sent().await;
     assert_eq!(town.mailbox.all().len(), 1, "{:#?}", town.mailbox.all());
+}
+
+/// Given a worker that lost its lease while its call ran, when another has taken over, then one of the two writes
+/// the outcome, and there is one transfer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_under_a_lost_lease_is_not_written_twice() {
+    // SQLite serves one daemon.
+    let town = patient(TestDb::postgres().await).await;
+    town.trouble("B-1", Fault::Delay { ms: 700 });
+    let other = town.another_house().await;
+    let run = town.house().begin_run();
+    on_the_wire(&town).await;
+    town.leases_run_out().await;
+    // One of the two rescuers takes it and is told that the key is in use.
+    let taken_over = async || town.calls("B-1").await.contains(&"create 409".to_owned());
+    town.until("another has asked under the same key", taken_over).await;
+    run.await.expect("no panic");
+    next_attempt(&town).await;
+    busy_no_more(&town).await;
+    town.paid_once("B-1", 9_000).await;
+    told_once(&town).await;
+    assert!(other.close().await);
 }

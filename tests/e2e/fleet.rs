@@ -40,21 +40,21 @@ async fn two_daemons_share_200_payments_and_pay_each_once() {
     assert!(other.close().await);
 }
 
-on_both_databases! {
-    /// Given a daemon with a call on the wire, when another on the same database runs and rescues, then it leaves that
-    /// payment alone.
-    async fn what_one_daemon_has_leased_the_other_leaves_alone(db: TestDb) {
-        let town = Town::plan().with("stripe.call_timeout", "\"4s\"").found(db).await;
-        town.mentor("ada").await;
-        town.known_charge("B-1", "ada").await;
-        town.trouble("B-1", payoutd::app::sandbox::Fault::Delay { ms: 800 });
-        let other = town.another_house().await;
-        let run = town.house().begin_run();
-        town.until("the call is on the wire", async || town.sandbox.faults()[0].fired == 1).await;
-        assert_eq!(other.run().await.looked_at, 0);
-        assert_eq!(run.await.expect("no panic").transferred, 1);
-        town.paid_once("B-1", 9_000).await;
-        assert_eq!(town.calls("B-1").await, ["create 200"]);
-        assert!(other.close().await);
-    }
+/// Given a daemon with a call on the wire, when another on the same database runs and rescues, then it leaves that
+/// payment alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_daemon_has_leased_the_other_leaves_alone() {
+    let db = TestDb::postgres().await;
+    let town = Town::plan().with("stripe.call_timeout", "\"4s\"").found(db).await;
+    town.mentor("ada").await;
+    town.known_charge("B-1", "ada").await;
+    town.trouble("B-1", payoutd::app::sandbox::Fault::Delay { ms: 800 });
+    let other = town.another_house().await;
+    let run = town.house().begin_run();
+    town.until("the call is on the wire", async || town.sandbox.faults()[0].fired == 1).await;
+    assert_eq!(other.run().await.looked_at, 0);
+    assert_eq!(run.await.expect("no panic").transferred, 1);
+    town.paid_once("B-1", 9_000).await;
+    assert_eq!(town.calls("B-1").await, ["create 200"]);
+    assert!(other.close().await);
 }

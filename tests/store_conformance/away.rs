@@ -45,13 +45,17 @@ async fn a_wrong_password_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_sqlite_file_is_made_with_its_directories_and_readable_by_its_owner_only() {
+async fn an_sqlite_file_is_made_with_its_directory_and_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = dir.path().join("new/er/payoutd.db");
+    let path = dir.path().join("new/payoutd.db");
     open(&format!("sqlite://{}", path.display())).migrate().await.expect("migrated");
     let mode = std::fs::metadata(&path).expect("made").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    // A path that is mistyped should be noticed, not made.
+    let mistyped = format!("sqlite://{}/no/such/payoutd.db", dir.path().display());
+    let policy = std::sync::Arc::new(crate::world::policy());
+    assert!(payoutd::store::Database::open(&mistyped, policy).is_err());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "accounts",
     "audit_log",
     "disputes",
@@ -25,6 +25,7 @@ const TABLES: [&str; 15] = [
     "refunds",
     "runs",
     "transfers",
+    "used_tokens",
     "webhook_events",
 ];
 
@@ -61,7 +62,8 @@ on_both_databases! {
         assert_eq!(store.schema_state().await.expect("read"), SchemaState { pending: versions.clone(), unknown: vec![] });
         let refusal = store.check().await.expect_err("not migrated").to_string();
         assert_eq!(refusal, format!(
-            "the database lacks {} migration(s), first {}: run `payoutd migrate`, or set database.migrate = \"auto\"",
+            "the database lacks {} migration(s), the first is {}: run `payoutd migrate`, or start the daemon with \
+             database.migrate = \"auto\", its default",
             versions.len(), versions[0]));
 
         assert_eq!(store.migrate().await.expect("migrated"), versions);

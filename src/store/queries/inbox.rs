@@ -63,7 +63,7 @@ pub(in crate::store) async fn waiting(
 /// When the oldest event came that waits or failed to be read.
 pub(in crate::store) async fn oldest(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
     let oldest = events::table
-        .filter(events::state.eq_any(["pending", "failed"]))
+        .filter(events::state.eq("pending"))
         .order(events::received_at)
         .select(events::received_at)
         .first(conn)
