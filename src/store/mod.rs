@@ -67,7 +67,10 @@ impl Database {
     /// Runs pending migrations. Answers their versions.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         self.schema_state().await?.refuse_newer()?;
-        migrate::run(&self.db).await
+        // In a task of its own: it blocks its thread, and must not keep its caller from doing something else meanwhile.
+        let db = self.db.clone();
+        let run = tokio::spawn(async move { migrate::run(&db).await }).await;
+        run.unwrap_or_else(|panic| Err(StoreError::Refused { doing: "migrate", why: panic.to_string() }))
     }
 }
 
