@@ -71,7 +71,7 @@ async fn requests() -> Vec<Seen> {
         transfer_group: "group & [brackets] = 100 % ü".into(),
         payment_id: PaymentId(42),
     };
-    client.create_transfer(&key, &order).await.result.unwrap();
+    client.create_transfer(&key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();
     client.find_transfer(&key, &order).await.result.unwrap();
     client.disputes_of(&charge).await.result.unwrap();
     client.charge(&charge).await.result.unwrap();

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use payoutd::domain::facts::TransferFact;
 use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId};
 use payoutd::domain::money::{Currency, MinorUnits};
@@ -19,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use url::Url;
 
+/// A lease that does not run out.
+const FAR: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
 const OPERATION: &str = "payoutd:transfer:pi_1:0";
 
 fn key() -> IdempotencyKey {
@@ -79,13 +82,27 @@ async fn impatient(server: &ScriptedServer) -> Client {
 }
 
 async fn create(client: &Client) -> Called<TransferFact> {
-    client.create_transfer(&key(), &order()).await
+    client.create_transfer(&key(), &order(), FAR).await
 }
 
 /// One POST against one act.
 async fn create_against(act: Act) -> (Called<TransferFact>, ScriptedServer) {
     let (server, client) = scripted([act]).await;
     (create(&client).await, server)
+}
+
+/// Given a lease that has run out while the call waited for its turn, or while the machine slept, then nothing is sent:
+/// another worker may have found by now that it never was.
+#[tokio::test]
+async fn nothing_is_sent_once_the_lease_has_run_out() {
+    let (server, client) = scripted([Act::json(200, transfer("tr_1", Some(OPERATION)))]).await;
+    let now = payoutd::ports::Clock::now(&StandingClock);
+    let called = client.create_transfer(&key(), &order(), now).await;
+    assert_not_sent(&called);
+    assert!(server.seen().is_empty());
+    let later = now + chrono::TimeDelta::milliseconds(1);
+    assert!(client.create_transfer(&key(), &order(), later).await.result.is_ok());
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[track_caller]
@@ -321,7 +338,7 @@ async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one
 }
 
 async fn create_and_count(client: &Client, server: &ScriptedServer, key: &str) {
-    let called = client.create_transfer(&IdempotencyKey::new(key), &order()).await;
+    let called = client.create_transfer(&IdempotencyKey::new(key), &order(), FAR).await;
     let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key]).count();
     match &called.result {
         Ok(_) => assert_eq!(arrived, 1, "{key}"),
@@ -390,7 +407,7 @@ async fn no_more_calls_are_under_way_than_allowed() {
 #[tokio::test]
 async fn a_key_that_cannot_stand_in_a_header_is_not_sent() {
     let (server, client) = scripted([]).await;
-    let called = client.create_transfer(&IdempotencyKey::new("two\r\nlines"), &order()).await;
+    let called = client.create_transfer(&IdempotencyKey::new("two\r\nlines"), &order(), FAR).await;
     assert_not_sent(&called);
     assert_eq!(server.connections(), 0);
 }

@@ -82,6 +82,8 @@ pub struct Operation {
     pub unknown_since: Option<DateTime<Utc>>,
     /// The lease under which it is worked on; an outcome under an older lease is not written.
     pub lease_epoch: i64,
+    /// Until when it is this worker's. Nothing is sent after: somebody else may have taken it up by then.
+    pub lease_until: DateTime<Utc>,
 }
 
 /// The key of a payment's transfer. It names the payment by Stripe's id, not by our row, so that a database that was

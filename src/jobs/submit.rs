@@ -58,7 +58,7 @@ async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Trie
 
 async fn send(jobs: &Jobs, operation: &Operation) -> Tried {
     let started_at = jobs.clock.now();
-    let called = jobs.stripe.create_transfer(&operation.key, &operation.order).await;
+    let called = jobs.stripe.create_transfer(&operation.key, &operation.order, operation.lease_until).await;
     jobs.learn(Side::Writing, &called.result).await;
     let record = record("create", started_at, &called);
     match called.result {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use crate::domain::facts::{AccountFact, DisputeFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey};
@@ -37,8 +38,15 @@ pub trait StripeGateway: Send + Sync {
     /// Reads a connected account.
     async fn account(&self, id: &AccountId) -> Called<AccountFact>;
 
-    /// Creates a transfer under a key. An answer that does not match the order is [`Failure::Unreadable`].
-    async fn create_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<TransferFact>;
+    /// Creates a transfer under a key. An answer that does not match the order is [`Failure::Unreadable`]. Nothing is
+    /// sent from `not_after` on, also when the wait for a turn, or a machine that slept, lasted until then: the worker's
+    /// lease has run out, and whoever has taken the operation up may have found that it was never sent.
+    async fn create_transfer(
+        &self,
+        key: &IdempotencyKey,
+        order: &TransferOrder,
+        not_after: DateTime<Utc>,
+    ) -> Called<TransferFact>;
 
     /// Looks through all transfers of the order's group for the one that `key` asked for. `Ok(None)` only when every
     /// page was read.

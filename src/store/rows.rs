@@ -235,6 +235,7 @@ pub(super) struct OperationRow {
     pub last_sent_at: Option<Timestamp>,
     pub unknown_since: Option<Timestamp>,
     pub lease_epoch: i64,
+    pub lease_until: Option<Timestamp>,
 }
 
 impl OperationRow {
@@ -252,6 +253,7 @@ impl OperationRow {
             last_sent_at: utc(self.last_sent_at),
             unknown_since: utc(self.unknown_since),
             lease_epoch: self.lease_epoch,
+            lease_until: self.lease_until.map_or(DateTime::UNIX_EPOCH, DateTime::from),
         })
     }
 }

@@ -57,7 +57,7 @@ impl Client {
     /// Begins a call of the port, which may take several requests.
     pub(super) fn trip(&self) -> Trip<'_> {
         let deadline = Instant::now() + self.call_timeout;
-        Trip { client: self, deadline, first_sent: None, request_id: None, status: None }
+        Trip { client: self, deadline, not_after: None, first_sent: None, request_id: None, status: None }
     }
 
     async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Failure> {
@@ -146,18 +146,27 @@ impl fmt::Debug for Client {
 pub(super) struct Trip<'a> {
     client: &'a Client,
     deadline: Instant,
+    not_after: Option<DateTime<Utc>>,
     first_sent: Option<Instant>,
     request_id: Option<String>,
     status: Option<u16>,
 }
 
 impl Trip<'_> {
+    /// Sends nothing from this time on, by the calendar: a machine that slept does not notice it by its deadline.
+    pub(super) fn not_after(self, end: DateTime<Utc>) -> Self {
+        Self { not_after: Some(end), ..self }
+    }
+
     /// Makes one request, once.
     pub(super) async fn send(&mut self, call: Call) -> Result<Answer, Failure> {
         let client = self.client;
         (self.status, self.request_id) = (None, None);
         let request = client.request(&call)?;
         let _permit = client.turn(self.deadline).await?;
+        if self.not_after.is_some_and(|end| client.clock.now() >= end) {
+            return Err(Failure::NotSent("its lease ran out before it could be sent".into()));
+        }
         let sent = Instant::now();
         self.first_sent.get_or_insert(sent);
         let answer = match client.transport.exchange(request, self.deadline).await {

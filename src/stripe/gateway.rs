@@ -60,8 +60,13 @@ impl StripeGateway for Client {
         trip.came_to(account)
     }
 
-    async fn create_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<TransferFact> {
-        let mut trip = self.trip();
+    async fn create_transfer(
+        &self,
+        key: &IdempotencyKey,
+        order: &TransferOrder,
+        not_after: DateTime<Utc>,
+    ) -> Called<TransferFact> {
+        let mut trip = self.trip().not_after(not_after);
         let call = request::create_transfer(key, order);
         let transfer = trip.one(call, event::transfer_read, |transfer| as_ordered(transfer, order)).await;
         trip.came_to(transfer)

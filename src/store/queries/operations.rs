@@ -58,6 +58,7 @@ async fn take_up(
     operation.maybe_done = maybe_done;
     operation.unknown_since = unknown_since.map(DateTime::from);
     operation.lease_epoch = epoch;
+    operation.lease_until = lease.until;
     let step = next_step(&operation, &case, policy, now);
     if step == Step::Send {
         operation.last_sent_at = Some(now);

@@ -257,6 +257,7 @@ async fn commit_intent(
         last_sent_at: Some(now),
         unknown_since: None,
         lease_epoch: 1,
+        lease_until: lease.until,
     })
 }
 
