@@ -45,6 +45,8 @@ const SYSTEM_STATE_DIR: &str = "/var/lib/payoutd";
 const LOCAL_STATE_DIR: &str = "payoutd-state";
 /// What a worker needs besides the call itself: the queue for a slot, and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
+/// How much longer than a lease Stripe must go on saying that there is no such transfer.
+const ABSENCE_MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Every setting, typed and checked. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -212,7 +214,24 @@ impl Config {
         self.shutdown.check(&mut c);
         self.metrics.check(&self.webhook, &mut c);
         self.check_lease(&mut c);
+        self.check_absence_grace(&mut c);
         c.into_problems()
+    }
+
+    /// A transfer that cannot be found is proven absent only when no request for it can be under way any more: neither
+    /// a worker's, whose lease must be over, nor one that Stripe is still working on. A sandbox may be quicker.
+    fn check_absence_grace(&self, c: &mut Checker<'_>) {
+        let grace = self.rescue.absence_grace;
+        let least = self.rescue.lease.saturating_add(ABSENCE_MARGIN);
+        let with_stripe = self.stripe.api_base.host_str() == Some("api.stripe.com");
+        c.require(grace >= least || !with_stripe, "rescue.absence_grace", || {
+            format!(
+                "{} is too short for rescue.lease {}: write at least {}, since a request may still be under way",
+                show_duration(grace),
+                show_duration(self.rescue.lease),
+                show_duration(least)
+            )
+        });
     }
 
     /// A lease that ends before the call may end would let two workers hold one operation.

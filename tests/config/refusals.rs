@@ -47,6 +47,7 @@ fn an_unknown_key_gets_the_nearest_name() {
         refused(text, complaint);
     }
     good("[release]\n[minimums]\n", &[]);
+    good("[stripe]\napi_base = \"http://127.0.0.1:12111\"\n[rescue]\nabsence_grace = \"1m\"\n", &[]);
 }
 
 #[test]
@@ -152,6 +153,11 @@ fn every_rule_has_its_words() {
         (
             "[rescue]\nlease = \"30s\"",
             "payoutd.toml:2: rescue.lease: 30s is too short for stripe.call_timeout 30s: write at least 45s",
+        ),
+        (
+            "[rescue]\nabsence_grace = \"1m\"",
+            "payoutd.toml:2: rescue.absence_grace: 1m is too short for rescue.lease 2m: write at least 7m, since a request \
+             may still be under way",
         ),
         (
             "[rescue]\nkey_max_age = \"24h\"",
