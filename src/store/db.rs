@@ -92,13 +92,11 @@ macro_rules! tx {
         let task = tokio::spawn(async move {
             match db {
                 $crate::store::db::Db::Postgres(pool) => {
-                    #[allow(unused_imports)]
                     use $crate::store::pg::queries::*;
                     let mut conn = get!(pool)?;
                     conn.transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
                 }
                 $crate::store::db::Db::Sqlite { pool, writer, .. } => {
-                    #[allow(unused_imports)]
                     use $crate::store::sqlite::queries::*;
                     let _turn = writer.lock().await;
                     let mut conn = get!(pool)?;
@@ -115,14 +113,12 @@ macro_rules! read {
     ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
         match &$db {
             $crate::store::db::Db::Postgres(pool) => {
-                #[allow(unused_imports)]
                 use $crate::store::pg::queries::*;
                 let mut guard = get!(pool)?;
                 let $conn = &mut *guard;
                 $body.await.map_err(|e| $crate::store::db::TxError::from(e).into_store($doing))
             }
             $crate::store::db::Db::Sqlite { pool, .. } => {
-                #[allow(unused_imports)]
                 use $crate::store::sqlite::queries::*;
                 let mut guard = get!(pool)?;
                 let $conn = &mut *guard;
