@@ -230,6 +230,8 @@ async fn the_log_says_why_without_the_token_and_does_not_fill_up() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // With a subscriber of this thread alone, a log line that another test's thread says first is switched off for all.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     // The listener's tasks are on this thread, too.
     let _guard = tracing::subscriber::set_default(subscriber);
     let world = World::new();
