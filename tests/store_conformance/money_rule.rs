@@ -147,6 +147,18 @@ stories! {
         assert_eq!(w.sql.row("operations.amount, refunded_amount", "operations, payments").await, [json!(4_500), json!(5_000)]);
     }
 
+    /// Given a split that a person set, when the charge is read with something new, then that split is what is paid.
+    async fn a_split_set_by_hand_is_what_is_paid(w: World) {
+        w.paid_charges(&["a"]).await;
+        w.person_runs("UPDATE payments SET mentor_amount = 8000, platform_fee = 2000").await;
+        w.picks(later()).await;
+        let partly = charge("a").set("amount_refunded", 5_000).told("charge.updated", later()).fact();
+        let Claimed::Submit(op) = w.claims_with("a", vec![partly], later()).await else { panic!("ready") };
+        assert_eq!(op.order.amount, minor(4_000));
+        let row = w.sql.row("mentor_amount, platform_fee, refunded_amount", "payments").await;
+        assert_eq!(row, [json!(8_000), json!(2_000), json!(5_000)]);
+    }
+
     /// Given a payment whose charge could not be read, then it waits, however often it is woken.
     async fn a_payment_whose_charge_cannot_be_read_waits(w: World) {
         w.paid_charges(&["a"]).await;
