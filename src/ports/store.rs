@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
-use crate::domain::ids::{AccountId, ChargeId, MentorId, OperationId, PaymentId, RunId};
+use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::operation::Operation;
@@ -339,6 +339,4 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<(Mentor, Option<Account>, Vec<Hold>)>, StoreError>;
     /// Fails unless the database answers and its schema is ours.
     async fn check(&self) -> Result<(), StoreError>;
-    /// The operation that pays a charge now, for tests and tools.
-    async fn live_operation(&self, charge: &ChargeId) -> Result<Option<(OperationId, String)>, StoreError>;
 }

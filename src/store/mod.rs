@@ -20,7 +20,7 @@ use diesel_async::AsyncConnection;
 
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
-use crate::domain::ids::{AccountId, ChargeId, MentorId, OperationId, PaymentId, RunId};
+use crate::domain::ids::{AccountId, MentorId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::notice::Outgoing;
 use crate::domain::payment::{Pause, PaymentStatus};
@@ -247,10 +247,6 @@ impl Store for Database {
 
     async fn check(&self) -> Result<()> {
         self.schema_state().await?.require_current()
-    }
-
-    async fn live_operation(&self, charge: &ChargeId) -> Result<Option<(OperationId, String)>> {
-        read!(self.db, "find an operation", |conn| operations::live_of_charge(conn, charge))
     }
 }
 

@@ -278,7 +278,7 @@ macro_rules! stories {
     ($($(#[$about:meta])* async fn $name:ident($w:ident: World) $story:block)+) => {$(
         $(#[$about])*
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "not every story needs what stands beside it")]
             use super::*;
 
             async fn story($w: World) $story

@@ -12,8 +12,7 @@
 //! ```
 //! makes two tests, `a_payment_is_found_by_its_charge::sqlite` and `…::postgres`.
 
-// Every test binary includes this module and uses a part of it; the rest is not dead.
-#![allow(dead_code, unused_imports, unused_macros)]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses its own part")]
 
 pub mod pg;
 pub mod proxy;
@@ -66,7 +65,7 @@ macro_rules! on_both_databases {
     ($($(#[$about:meta])* async fn $name:ident($db:ident: TestDb) $story:block)+) => {$(
         $(#[$about])*
         mod $name {
-            #[allow(unused_imports)]
+            #[allow(unused_imports, reason = "not every story needs what stands beside it")]
             use super::*;
 
             async fn story($db: $crate::support::TestDb) $story

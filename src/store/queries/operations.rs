@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, admin, cases, outbox, project, told};
 use crate::domain::facts::Fact;
-use crate::domain::ids::{ChargeId, OperationId, PaymentId};
+use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::Operation;
 use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
 use crate::domain::policy::Policy;
@@ -303,20 +303,4 @@ pub(in crate::store) async fn next_at(conn: &mut Conn) -> Result<Option<Timestam
         .await
         .optional()?;
     Ok(due.flatten().into_iter().chain(lease.flatten()).min())
-}
-
-/// The operation that pays a charge now or has paid it.
-pub(in crate::store) async fn live_of_charge(
-    conn: &mut Conn,
-    charge: &ChargeId,
-) -> Result<Option<(OperationId, String)>, TxError> {
-    let found: Option<(i64, String)> = operations::table
-        .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
-        .filter(payments::stripe_charge_id.eq(charge.as_str()))
-        .filter(operations::state.ne("rejected"))
-        .select((operations::id, operations::state))
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(found.map(|(id, state)| (OperationId(id), state)))
 }
