@@ -13,6 +13,7 @@ use super::{LockError, SystemClock};
 use crate::config::{
     Config, ConfigError, DatabaseUrl, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts,
 };
+use crate::domain::adjust::AfterPolicy;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
@@ -119,6 +120,7 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
         },
         admin_email: config.mail.admin_email.clone().unwrap_or_default(),
         retry: retry_policy(config),
+        after: AfterPolicy::default(),
     })
 }
 

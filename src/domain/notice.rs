@@ -63,6 +63,32 @@ pub enum Notice {
         /// Which payment.
         payment: PaymentBrief,
     },
+    /// To the mentor: part of a payment, or all of it, was taken back.
+    TakenBack {
+        /// Which payment, with what was taken.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
+    },
+    /// To the mentor: what was taken back is paid again.
+    PaidAgain {
+        /// Which payment, with what was paid.
+        payment: PaymentBrief,
+    },
+    /// To the mentor: what could not be taken back comes out of what they earn next.
+    Owed {
+        /// Which payment, with what is owed.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
+    },
+    /// To the admin: the same.
+    DebtRecorded {
+        /// Which payment, with what is owed.
+        payment: PaymentBrief,
+        /// Why it was to be taken back, in words.
+        why: String,
+    },
     /// To the admin: Stripe refused a transfer for good.
     PaymentFailed {
         /// Which payment.
@@ -193,6 +219,10 @@ impl Notice {
             Self::Paid { .. } => "paid",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
+            Self::TakenBack { .. } => "taken_back",
+            Self::PaidAgain { .. } => "paid_again",
+            Self::Owed { .. } => "owed",
+            Self::DebtRecorded { .. } => "debt_recorded",
             Self::PaymentFailed { .. } => "payment_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::BreakerOpened { .. } => "breaker_opened",
@@ -215,7 +245,11 @@ impl Notice {
             | Self::Unassigned { payment, .. }
             | Self::NeedsAttention { payment, .. }
             | Self::FundsShort { payment }
-            | Self::PaidDespite { payment, .. } => Some(payment),
+            | Self::PaidDespite { payment, .. }
+            | Self::TakenBack { payment, .. }
+            | Self::PaidAgain { payment }
+            | Self::Owed { payment, .. }
+            | Self::DebtRecorded { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
             Self::BreakerOpened { .. } | Self::MentorHeld { .. } | Self::EventUnreadable { .. } => None,
         }

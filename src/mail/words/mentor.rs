@@ -159,7 +159,7 @@ fn what_to_do(task: MentorTask, voice: &Voice) -> String {
     }
 }
 
-fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
+pub(super) fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
     let mention = match payment {
         Some(payment) => format!("payment no. {}", payment.payment_id),
         None => "the payment's number".into(),
@@ -170,7 +170,7 @@ fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
     ))
 }
 
-fn letter(notices: &[Notice], voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
+pub(super) fn letter(notices: &[Notice], voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
     let name = notices.iter().filter_map(Notice::payment).find_map(mentor).filter(|name| is_a_name(name));
     let greeting = Some(name.map_or("Hello,".into(), |name| format!("Hello {name},")));
     let footer = format!("{} sent you this because you offer sessions there.", voice.platform_name);

@@ -3,9 +3,12 @@
 
 pub(in crate::store) mod admin;
 pub(in crate::store) mod cases;
+mod debts;
 pub(in crate::store) mod inbox;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
+mod paid;
+mod positions;
 pub(in crate::store) mod project;
 pub(in crate::store) mod release;
 pub(in crate::store) mod tokens;
