@@ -63,6 +63,12 @@ pub struct TransferStanding {
     pub reversed: MinorUnits,
 }
 
+impl TransferStanding {
+    fn left(&self) -> MinorUnits {
+        self.amount.saturating_sub(self.reversed)
+    }
+}
+
 /// Where the mentor's part of a payment is, once it has been paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
@@ -123,15 +129,21 @@ pub enum Action {
 pub const FLAG: &str = "flag";
 
 impl Position {
-    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe does not.
-    pub fn held(&self) -> MinorUnits {
-        let left = |t: &TransferStanding| t.amount.saturating_sub(t.reversed);
-        let sum = self.transfers.iter().map(left).fold(self.first.netted, add);
-        sum.saturating_sub(self.owed)
+    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe does not. Less than nothing
+    /// where other hands took back what is owed.
+    pub fn held(&self) -> i64 {
+        self.left().get() + self.first.netted.get() - self.owed.get()
     }
 
+    /// What is left of the transfers.
+    fn left(&self) -> MinorUnits {
+        self.transfers.iter().map(TransferStanding::left).fold(MinorUnits::ZERO, add)
+    }
+
+    /// The transfer of which most is left; none where Stripe has refused to take back what is left already.
     fn reversible(&self) -> Option<&TransferStanding> {
-        self.transfers.iter().rev().find(|t| t.reversed < t.amount)
+        let most = self.transfers.iter().max_by_key(|transfer| transfer.left());
+        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left() > self.owed)
     }
 
     fn generation(&self, cause: &str) -> i32 {
@@ -142,11 +154,11 @@ impl Position {
 /// What is to be done now, if anything. One step at a time: the next is asked for when this one has ended.
 pub fn adjust(case: &Case, policy: &Policy) -> Option<Adjustment> {
     let position = case.position.as_ref().filter(|position| !position.under_way)?;
-    let (held, target) = (position.held(), target(case, position, policy, None));
-    if held > target {
-        take_back(case, position, policy, held.saturating_sub(target))
-    } else {
-        give_back(case, position, policy, target.saturating_sub(held))
+    let over = position.held() - target(case, position, policy, None).get();
+    match (MinorUnits::new(over), MinorUnits::new(-over)) {
+        (_, Some(under)) => give_back(case, position, policy, under),
+        (Some(over), None) => take_back(case, position, policy, over),
+        (None, None) => None,
     }
 }
 
@@ -198,7 +210,7 @@ fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits
     let amount = if several && of_cause > MinorUnits::ZERO { of_cause.min(over) } else { over };
     let action = match position.reversible() {
         Some(transfer) => Action::Order(Order::Reversal(ReversalOrder {
-            amount: amount.min(transfer.amount.saturating_sub(transfer.reversed)),
+            amount: amount.min(transfer.left()),
             currency: case.payment.currency,
             transfer_id: transfer.id.clone(),
             payment_id: case.payment.id,
@@ -218,16 +230,18 @@ fn causes(case: &Case, position: &Position, policy: &Policy) -> Vec<String> {
     causes
 }
 
-/// Gives again only what payoutd itself took: a reversal by other hands stays.
+/// Gives again only what payoutd itself took: a reversal by other hands stays. What they took of what is owed is owed no
+/// more.
 fn give_back(case: &Case, position: &Position, policy: &Policy, under: MinorUnits) -> Option<Adjustment> {
     if under == MinorUnits::ZERO {
         return None;
     }
-    let cause = gone_cause(case, position, policy)?;
+    let gone = gone_cause(case, position, policy);
     if position.owed > MinorUnits::ZERO {
-        let forgiven = Action::Forgive(under.min(position.owed));
-        return Some(adjustment(case, position, &cause, forgiven));
+        let cause = gone.or_else(|| position.answered.last().map(|(cause, _)| cause.clone()))?;
+        return Some(adjustment(case, position, &cause, Action::Forgive(under.min(position.owed))));
     }
+    let cause = gone?;
     let amount = under.min(position.reversed_by_us.saturating_sub(position.restored));
     if amount == MinorUnits::ZERO {
         return None;
