@@ -64,12 +64,7 @@ fn paid() -> Case {
         refunds: vec![],
         debt: MinorUnits::ZERO,
         position: Some(Position {
-            first: FirstOrder {
-                gross: minor(9_000),
-                netted: MinorUnits::ZERO,
-                kept: minor(10_000),
-                refunds: vec![],
-            },
+            first: FirstOrder { gross: minor(9_000), netted: MinorUnits::ZERO, kept: minor(10_000), refunds: vec![] },
             transfers: vec![TransferStanding {
                 id: TransferId::new("tr_1"),
                 destination: AccountId::new("acct_1"),
@@ -141,7 +136,12 @@ fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i3
             Action::Order(Order::Restore(order)) => {
                 let id = TransferId::new(format!("tr_{}", at.transfers.len() + 1));
                 let destination = order.destination.clone();
-                at.transfers.push(TransferStanding { id, destination, amount: order.amount, reversed: MinorUnits::ZERO });
+                at.transfers.push(TransferStanding {
+                    id,
+                    destination,
+                    amount: order.amount,
+                    reversed: MinorUnits::ZERO,
+                });
                 at.restored = add(at.restored, order.amount);
                 ("restore", order.amount)
             }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::facts::TransferFact;
 use super::adjust::FLAG;
 use super::adjusted;
+use super::facts::TransferFact;
 use super::ids::TransferId;
 use super::late;
 use super::money::MinorUnits;
@@ -118,7 +118,9 @@ impl Context<'_> {
         let paid = Notice::Paid { payment: brief, at: self.now };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
         let by_now = may_be_paid(self.case, self.policy);
-        let changed = by_now.as_ref().map_or(true, |plan| TransferOrder::from_plan(plan).kept != order.kept);
+        let payment = &self.case.payment;
+        let kept = payment.amount.saturating_sub(payment.refunded);
+        let changed = payment.flag.is_some() || !self.case.disputes.is_empty() || kept != order.kept;
         let despite = by_now.err().unwrap_or_default();
         let despite = despite.iter().map(|reason| late::objection(self.case, objection_key(reason), reason));
         Conclusion {
@@ -286,7 +288,6 @@ impl Context<'_> {
         let notice = Notice::OutcomeUnknown { payment: self.brief(), operation_id: self.op.id, since };
         long.then(|| Outgoing::to_admin(notice, "outcome_unknown", self.op.id, Some(self.op.payment_id)))
     }
-
 
     /// The payment as emails speak of it, with the operation's amount.
     pub(super) fn brief(&self) -> PaymentBrief {

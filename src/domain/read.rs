@@ -7,7 +7,9 @@ use super::facts::{
     AccountDetails, AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, ReversalFact, Says, Source, SourceKind,
     TransferFact,
 };
-use super::ids::{AccountId, ChargeId, DisputeId, IntentId, PaymentKey, PayoutId, RefundId, ReversalId, SessionId, TransferId};
+use super::ids::{
+    AccountId, ChargeId, DisputeId, IntentId, PaymentKey, PayoutId, RefundId, ReversalId, SessionId, TransferId,
+};
 use super::mentor::Capability;
 use super::money::MinorUnits;
 use super::payment::Collection;

@@ -108,7 +108,7 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
     match (payee, reasons.is_empty(), &case.payment.charge_id) {
         (Ok((mentor_id, destination)), true, Some(charge_id)) => {
             Ok(plan(case, mentor_id, destination, charge_id, policy.minimum(case.payment.currency)))
-        },
+        }
         (payee, _, charge_id) => {
             if charge_id.is_none() && case.payment.collection == Collection::Paid {
                 reasons.push(Reason::ChargeUnknown);
@@ -136,13 +136,7 @@ pub fn window_ends(paid_at: DateTime<Utc>, window: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-fn plan(
-    case: &Case,
-    mentor_id: MentorId,
-    destination: AccountId,
-    charge_id: &ChargeId,
-    least: MinorUnits,
-) -> Plan {
+fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId, least: MinorUnits) -> Plan {
     let payment = &case.payment;
     let netted = netted(payment.mentor_due(), case.debt, least);
     Plan {

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::answer::{Answer, Page};
 use super::client::{Client, Trip};
+use super::order;
 use super::request::{self, Call};
 use crate::domain::event::{self, EventError};
-use super::order;
 use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, TransferId};
 use crate::domain::operation::{Done, Order};

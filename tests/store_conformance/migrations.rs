@@ -10,12 +10,14 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "accounts",
     "audit_log",
+    "debt_entries",
     "disputes",
     "emails",
     "holds",
+    "mentor_debts",
     "mentors",
     "operation_attempts",
     "operations",

@@ -41,6 +41,9 @@ const OTHERS: &str = "
     INSERT INTO transfers (stripe_transfer_id, stripe_charge_id, destination, amount, currency, operation_key, created_at)
         SELECT 'tr_' || n, 'ch_' || n, 'acct_1', 9000, 'usd', 'key ' || n, '{paid}'
         FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
+    INSERT INTO mentor_debts (mentor_id, currency, outstanding) SELECT 'm' || n, 'usd', 0 FROM generate_series(0, 19999) AS n;
+    INSERT INTO debt_entries (mentor_id, currency, payment_id, kind, amount, at)
+        SELECT 'm1', 'usd', n, 'owed', 1, '{paid}' FROM generate_series(1, 50000) AS n;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
     INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)

@@ -60,11 +60,13 @@ pub fn debt_recorded(notices: &[Notice], voice: &Voice) -> Story {
         [Notice::DebtRecorded { payment, why }] => {
             let (sum, whom) = (amount(payment), to_mentor(payment).replacen(" to ", " from ", 1));
             let subject = format!("{sum} could not be taken back{whom}");
-            let lead = format!("payoutd could not take back {sum}{whom}, although {why}: Stripe has nothing left to take.");
+            let lead =
+                format!("payoutd could not take back {sum}{whom}, although {why}: Stripe has nothing left to take.");
             (subject, lead, Block::Facts(facts(payment, Reader::Admin)))
         }
         _ => {
-            let lead = format!("payoutd could not take back money of {}: Stripe has nothing left to take.", count(notices));
+            let lead =
+                format!("payoutd could not take back money of {}: Stripe has nothing left to take.", count(notices));
             let subject = format!("Money of {} could not be taken back{}", count(notices), sums(notices));
             (subject, lead, table(notices, Reader::Admin))
         }

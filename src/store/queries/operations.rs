@@ -215,8 +215,7 @@ async fn write_conclusion(
         }
         _ => {}
     }
-    let debtor =
-        Debtor { mentor_id: &op.mentor_id, currency: op.order.currency(), payment_id: op.payment_id };
+    let debtor = Debtor { mentor_id: &op.mentor_id, currency: op.order.currency(), payment_id: op.payment_id };
     if let Some(owed) = conclusion.owed {
         debts::owe(conn, &debtor, owed, (&op.cause, op.generation), now).await?;
     }

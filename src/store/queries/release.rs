@@ -323,9 +323,13 @@ pub(super) async fn commit_intent(
 pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let until = Timestamp::from(pause.until);
-    let open = payments::table
-        .filter(payments::id.eq_any(&ids))
-        .filter(payments::status.eq_any(["pending", "held", "refunded", "transferred", "netted"]));
+    let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
+        "pending",
+        "held",
+        "refunded",
+        "transferred",
+        "netted",
+    ]));
     diesel::update(open)
         .set((
             payments::wait_until.eq(until),
