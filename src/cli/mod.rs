@@ -5,10 +5,12 @@ macro_rules! outln {
     ($($arg:tt)*) => { $crate::cli::show::line(&format!($($arg)*)) };
 }
 
+mod completions;
 mod demo;
 mod exit;
 mod explain;
 mod hold;
+mod man;
 mod mentor;
 mod migrate;
 mod retry;
@@ -32,9 +34,15 @@ use crate::domain::ids::PaymentId;
 use crate::ports::{PaymentRef, StoreError};
 use crate::telemetry;
 
+const EXAMPLES: &str = "Examples:
+  payoutd demo              see the whole of it work, without an account at Stripe
+  payoutd status            what waits, what is held and why
+  payoutd explain B-1207    why this payment was paid, or was not
+  payoutd run --dry-run     what a run would pay now";
+
 /// Pays a marketplace's mentors their share of what customers paid, after the dispute window, never twice.
 #[derive(Debug, Parser)]
-#[command(name = "payoutd", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "payoutd", version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The configuration file [default: /etc/payoutd/payoutd.toml if it exists]
     #[arg(long, global = true, value_name = "FILE")]
@@ -77,6 +85,14 @@ enum Command {
     Token(token::TokenArgs),
     /// Run the Stripe sandbox alone
     Sandbox(sandbox::SandboxArgs),
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  payoutd completions bash > ~/.local/share/bash-completion/completions/payoutd\n  \
+        payoutd completions zsh > ~/.zfunc/_payoutd\n  \
+        payoutd completions fish > ~/.config/fish/completions/payoutd.fish")]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  payoutd man | man -l -\n  payoutd man --out ~/.local/share/man/man1")]
+    Man(man::ManArgs),
 }
 
 /// How to print.
@@ -136,6 +152,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Migrate(args) => migrate::migrate(&settings()?, args).await.map(done),
         Command::Token(args) => token::token(&settings()?, args).map(done),
         Command::Sandbox(args) => sandbox::sandbox(args).await.map(done),
+        Command::Completions(args) => completions::completions(args).map(done),
+        Command::Man(args) => man::man(args).map(done),
     }
 }
 

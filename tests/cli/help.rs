@@ -31,6 +31,8 @@ fn of_every_command() {
         &["mentor", "show"],
         &["migrate"],
         &["sandbox"],
+        &["completions"],
+        &["man"],
     ];
     let all: Vec<String> =
         commands.iter().map(|args| format!("$ payoutd {} --help\n{}", args.join(" "), help(args))).collect();
