@@ -223,6 +223,7 @@ scripts_ask_systemd_for_the_right_things() {
         "deb-systemd-invoke try-restart payoutd.service payoutd-release.timer"
     is "an upgrade does not stop the daemon before the new program is there" \
         "$(calls_of "$scripts/prerm" upgrade 9.9.9-1)" ""
-    says "a removal stops the daemon" "$(calls_of "$scripts/prerm" remove)" "deb-systemd-invoke stop"
+    says "a removal stops the daemon" "$(calls_of "$scripts/prerm" remove)" \
+        "systemctl stop payoutd-release.timer payoutd-release.service payoutd.service"
     is "and has systemd forget the units" "$(calls_of "$scripts/postrm" remove)" "systemctl --system daemon-reload"
 }
