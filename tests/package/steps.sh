@@ -101,6 +101,7 @@ manual_and_completions_work() {
 
 start_sandbox() {
     local said=$scratch/sandbox.log
+    : >"$said"
     "$root/usr/bin/payoutd" sandbox --listen 127.0.0.1:0 >"$said" 2>&1 &
     sandbox_pid=$!
     for _ in $(seq 100); do
