@@ -22,7 +22,8 @@ pub(super) fn completions(args: CompletionsArgs) -> Result<()> {
     // `clap_complete::generate` panics where this answers.
     let made = args.shell.try_generate(&command, &mut script);
     made.with_context(|| format!("the completions for {} cannot be made", args.shell))?;
-    let script = String::from_utf8(script).with_context(|| format!("the completions for {} are no text", args.shell))?;
+    let script =
+        String::from_utf8(script).with_context(|| format!("the completions for {} are no text", args.shell))?;
     show::line(script.trim_end());
     Ok(())
 }

@@ -86,9 +86,11 @@ enum Command {
     /// Run the Stripe sandbox alone
     Sandbox(sandbox::SandboxArgs),
     /// Print completions for a shell
-    #[command(after_help = "Examples:\n  payoutd completions bash > ~/.local/share/bash-completion/completions/payoutd\n  \
+    #[command(
+        after_help = "Examples:\n  payoutd completions bash > ~/.local/share/bash-completion/completions/payoutd\n  \
         payoutd completions zsh > ~/.zfunc/_payoutd\n  \
-        payoutd completions fish > ~/.config/fish/completions/payoutd.fish")]
+        payoutd completions fish > ~/.config/fish/completions/payoutd.fish"
+    )]
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write one for each command
     #[command(after_help = "Examples:\n  payoutd man | man -l -\n  payoutd man --out ~/.local/share/man/man1")]

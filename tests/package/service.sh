@@ -2,6 +2,7 @@
 # For tests/package/run: README's "Run it as a service", word for word, under a systemd that really runs.
 
 boot_a_machine() {
+    [ "$(id -u)" = 0 ] && command -v pgrep >/dev/null || return 1
     tests/package/boot "$scratch/first.deb" "$scratch/second.deb" >"$scratch/boot.log" 2>&1 &
     boot_pid=$!
     for _ in $(seq 200); do
@@ -89,8 +90,9 @@ service_is_upgraded_and_removed() {
 }
 
 service_as_readme_says() {
-    if [ "$(id -u)" != 0 ] || ! boot_a_machine; then
-        echo "    no systemd can be started here (it needs root, namespaces and overlays): $(tail -n 1 "$scratch/boot.log" 2>/dev/null)"
+    if ! boot_a_machine; then
+        echo "    no systemd can be started here (root, namespaces and overlays): the running service is not checked"
+        tail -n 1 "$scratch/boot.log" 2>/dev/null || true
         return 0
     fi
     service_is_set_up

@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 5] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 11] = [
+const ENVIRONMENT: [(&str, &str); 12] = [
     ("STRIPE_SECRET_KEY", "The platform's key, sk_… or rk_…"),
     ("STRIPE_WEBHOOK_SECRET", "The signing secrets of the webhook endpoints, with commas between them."),
     ("STRIPE_API_BASE", "Where Stripe answers; the sandbox's address for a trial."),
@@ -45,6 +45,7 @@ const ENVIRONMENT: [(&str, &str); 11] = [
         "A directory with the secrets, one a file, each under its variable's name in lower case. systemd sets it for \
          the daemon; for a command beside it: sudo CREDENTIALS_DIRECTORY=/etc/payoutd/credentials payoutd status",
     ),
+    ("PAYOUTD_CONFIG", "The configuration file, where --config does not name one."),
     ("STATE_DIRECTORY", "Where the database and other state go, as systemd sets it."),
     (
         "PAYOUTD_<SECTION>_<KEY>",
