@@ -17,6 +17,7 @@ mod running;
 mod smtp;
 mod stripe;
 mod value;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
