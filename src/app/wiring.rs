@@ -229,7 +229,7 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
     })
 }
 
-fn stripe_settings(parts: StripeParts) -> stripe::Settings {
+pub(super) fn stripe_settings(parts: StripeParts) -> stripe::Settings {
     stripe::Settings {
         api_base: parts.api_base,
         secret_key: parts.secret_key,

@@ -42,6 +42,10 @@ impl FromRaw for BasisPoints {
             n => u16::try_from(n).map(BasisPoints).map_err(|_| format!("is a negative fee: {form}")),
         }
     }
+
+    fn shown(&self) -> String {
+        self.0.to_string()
+    }
 }
 
 /// How long a charge is held.

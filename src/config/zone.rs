@@ -16,6 +16,10 @@ impl FromRaw for Tz {
             }
         })
     }
+
+    fn shown(&self) -> String {
+        self.name().to_owned()
+    }
 }
 
 fn meant(typed: &str) -> Option<&'static str> {
