@@ -77,7 +77,7 @@ pub async fn check(gathered: &Gathered) -> Vec<Finding> {
         (Some(config), Ok(())) => config,
         _ => {
             let rest = [
-                "secrets",
+                "secret",
                 "state directory",
                 "schedule",
                 "database",

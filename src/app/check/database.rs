@@ -1,8 +1,9 @@
 //! The database: whether it can be reached and is up to date, and who is at work on it. It is neither made nor migrated.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Finding, Looked, in_time};
+use super::{CheckState, Finding, Looked, in_time, state_dir};
 use crate::app::lock;
 use crate::app::wiring::{AppError, open_database};
 use crate::config::{Config, DatabaseUrl, Migrate};
@@ -15,19 +16,32 @@ const AWAY_FIX: &str =
 
 pub(super) async fn look(config: &Config) -> Looked<Database> {
     let DatabaseUrl::Sqlite { path } = &config.database.url else { return reach(config).await };
-    let daemon = daemon(path);
     let mut looked = match path.metadata() {
         Ok(file) if file.len() > 0 => match lock::writable(path) {
             Ok(()) => reach(config).await,
             Err(why) => found(Finding::failed(NAME, why.to_string())),
         },
-        _ if config.database.migrate == Migrate::Auto => {
-            found(Finding::ok(NAME, format!("there is none at {} yet: `payoutd serve` makes it", path.display())))
+        Err(why) if why.kind() != ErrorKind::NotFound => {
+            let fix = "run payoutd as the user whom it belongs to, or correct database.url or state_dir";
+            found(Finding::fail(NAME, format!("{}: {why}", path.display()), fix))
         }
-        _ => found(Finding::fail(NAME, format!("there is none at {} yet", path.display()), "run `payoutd migrate`")),
+        Ok(_) | Err(_) => found(none_yet(config, path)),
     };
-    looked.findings.push(daemon);
+    looked.findings.push(daemon(path));
     looked
+}
+
+/// There is no file, or nothing in it.
+fn none_yet(config: &Config, path: &Path) -> Finding {
+    let place = state_dir::writable(NAME, path.parent().unwrap_or(Path::new("")));
+    if place.state == CheckState::Fail {
+        return place;
+    }
+    let found = format!("there is none at {} yet", path.display());
+    match config.database.migrate {
+        Migrate::Auto => Finding::ok(NAME, format!("{found}: `payoutd serve` makes it")),
+        Migrate::Manual => Finding::fail(NAME, found, "run `payoutd migrate`: database.migrate is \"manual\""),
+    }
 }
 
 fn found(finding: Finding) -> Looked<Database> {

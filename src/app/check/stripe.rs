@@ -23,7 +23,7 @@ pub(super) async fn look(config: &Config) -> Looked<Client> {
 }
 
 fn not_asked(finding: Finding) -> Looked<Client> {
-    Looked { findings: vec![finding, Finding::skipped(MODE, "Stripe did not answer")], usable: None }
+    Looked { findings: vec![finding, Finding::skipped(MODE, "needs a key that Stripe takes")], usable: None }
 }
 
 async fn ask(parts: StripeParts) -> Looked<Client> {
