@@ -7,6 +7,7 @@ mod figures;
 mod notify;
 mod refusals;
 mod reload;
+mod schedule;
 #[path = "../scripted_server/mod.rs"]
 mod scripted_server;
 #[path = "../mail/smtp_server.rs"]
