@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::refusals::{NOBODY, is_root, program_for_nobody};
 use crate::scripted_server::{Act, ScriptedServer};
 use crate::smtp_server::{MailServer, Manners};
-use crate::world::{CONFIG, World, end_of};
+use crate::world::{CONFIG, Serving, World, end_of};
 
 /// What a check came to: its exit code, and its findings.
 struct Checked {
@@ -144,6 +144,30 @@ async fn beside_a_daemon() {
     serving.signal("TERM");
     assert_eq!(serving.ended().code(), Some(0));
     Checked::of(&world).says("daemon", "ok", &["none is running"]);
+}
+
+/// As under systemd: the daemon has its own user, and an administrator looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_daemon_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let (world, _stripe, _mail) = all_well().await;
+    fs::create_dir(world.path("state")).expect("made");
+    for path in [world.path("state"), world.path("payoutd.toml")] {
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("root may");
+    }
+    let mut serve = world.program(&program_for_nobody(&world), &["serve"]);
+    let serving = Serving::start(serve.uid(NOBODY).gid(NOBODY));
+    let checked = Checked::of(&world);
+    assert_eq!(checked.code, Some(0));
+    checked.says("state directory", "ok", &["belongs to user 65534", "this is root"]);
+    checked.says("daemon", "ok", &[&format!("process {}", serving.pid())]);
+    // Nothing of root's is left that the daemon could not write.
+    for file in fs::read_dir(world.path("state")).expect("there") {
+        let file = file.expect("readable");
+        assert_eq!(file.metadata().expect("there").uid(), NOBODY, "{}", file.path().display());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

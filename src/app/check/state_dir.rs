@@ -5,13 +5,23 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::Finding;
-use crate::config::Config;
+use super::{CheckState, Finding};
+use crate::app::lock;
+use crate::config::{Config, DatabaseUrl};
 
 const NAME: &str = "state directory";
 
 pub(super) fn look(config: &Config) -> Finding {
-    writable(NAME, &config.state_dir)
+    let looked = writable(NAME, &config.state_dir);
+    match &config.database.url {
+        // Root looks at a daemon that runs as the directory's user, as under systemd.
+        DatabaseUrl::Sqlite { path }
+            if looked.state == CheckState::Warn && matches!(lock::holder(path), lock::Holder::Daemon(_)) =>
+        {
+            Finding::ok(NAME, looked.found)
+        }
+        _ => looked,
+    }
 }
 
 /// Whether files can be made in `dir`, or `dir` itself be made.
@@ -43,7 +53,7 @@ pub(super) fn writable(name: &'static str, dir: &Path) -> Finding {
     }
     match nearest == dir || dir.as_os_str().is_empty() {
         true => Finding::ok(name, format!("{shown} is writable for user {ours}")),
-        false => Finding::ok(name, format!("{shown} will be made, for user {ours}")),
+        false => Finding::ok(name, format!("{shown} will be made")),
     }
 }
 
