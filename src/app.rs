@@ -1,5 +1,6 @@
 //! The only place where rooms are wired together: settings in, a working daemon (or a part of one) out.
 
+mod check;
 mod clock;
 mod cron;
 mod daemon;
@@ -10,6 +11,7 @@ mod observe;
 mod reload;
 mod wiring;
 
+pub use check::{CheckState, Finding, check};
 pub use clock::SystemClock;
 pub use cron::{TokenError, mint_token};
 pub use daemon::{Daemon, Listening};

@@ -7,6 +7,7 @@ mod cron;
 mod database;
 mod duration;
 mod fingerprint;
+mod gather;
 mod keys;
 mod mail;
 mod money;
@@ -17,19 +18,21 @@ mod running;
 mod smtp;
 mod stripe;
 mod value;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use cron::Cron;
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
+pub use gather::Gathered;
 pub use keys::env_name;
 pub use mail::{Mail, Transport};
 pub use money::{Fees, Metadata, Release, Window};
 pub use origin::{ConfigError, Origin, Problem};
+pub use reader::Shown;
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
 pub use running::{Breaker, Log, LogFormat, Metrics, Rescue, Retry, Shutdown, Webhook};
 pub use smtp::{SmtpTls, SmtpUrl};
@@ -87,46 +90,18 @@ pub struct Config {
     pub metrics: Metrics,
     origins: BTreeMap<String, Origin>,
     fingerprints: BTreeMap<String, Fingerprint>,
+    shown: BTreeMap<String, Shown>,
 }
 
 impl Config {
-    /// Reads the file at `path` (else the one that `PAYOUTD_CONFIG` names, else [`DEFAULT_PATH`] if
-    /// it exists) and the environment over it, and checks everything.
-    ///
-    /// # Errors
-    /// All problems at once, each with its place and its fix.
-    pub fn load(path: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let named = path.map(Path::to_owned).or_else(|| {
-            let from_env = env.get(keys::CONFIG_PATH).filter(|path| !path.is_empty());
-            from_env.map(PathBuf::from)
-        });
-        let default = || Some(PathBuf::from(DEFAULT_PATH)).filter(|path| path.exists());
-        match named.or_else(default) {
-            Some(path) => {
-                let (text, mode) = read_file(&path)?;
-                let config = Config::parse(&path, &text, env)?;
-                ConfigError::unless_empty(config.open_secrets(&path, mode)).map(|()| config)
-            }
-            None => Config::parse(Path::new(DEFAULT_PATH), "", env),
-        }
+    /// What can be shown of each value, by key. Never a secret.
+    pub fn shown(&self) -> &BTreeMap<String, Shown> {
+        &self.shown
     }
 
-    /// As [`Config::load`], from the text of a file; `path` is only named in errors.
-    ///
-    /// # Errors
-    /// All problems at once.
-    pub fn parse(path: &Path, text: &str, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
-        let mut reader = Reader::new(path, text, env)?;
-        let mut config = Config::read(&mut reader, env);
-        reader.refuse_unknown();
-        config.origins = reader.origins;
-        config.fingerprints = reader.fingerprints;
-        let mut problems = reader.problems;
-        let mut broken_rules = config.check();
-        // A value that could not be read has its default now: what the rules say of it is noise.
-        broken_rules.retain(|rule| problems.iter().all(|p| p.key != rule.key));
-        problems.append(&mut broken_rules);
-        ConfigError::unless_empty(problems).map(|()| config)
+    /// The keys that hold secrets, whether they are set or not.
+    pub fn secret_keys() -> [&'static str; 5] {
+        keys::SECRETS
     }
 
     /// Where each value came from, by key; a key that nobody set says `Default`.
@@ -193,6 +168,7 @@ impl Config {
             state_dir,
             origins: BTreeMap::new(),
             fingerprints: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 
@@ -247,20 +223,6 @@ impl Config {
             )
         });
     }
-}
-
-/// The file's text and mode.
-fn read_file(path: &Path) -> Result<(String, u32), ConfigError> {
-    let read = || {
-        let mut file = std::fs::File::open(path)?;
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut file, &mut text)?;
-        Ok((text, file.metadata()?.permissions().mode()))
-    };
-    read().map_err(|why: std::io::Error| {
-        let message = format!("cannot read {}: {why}", path.display());
-        Problem::new(Origin::Default, "", message).into()
-    })
 }
 
 /// systemd's directory, else the system's where it is installed, else one beside the caller. It is

@@ -67,7 +67,7 @@ impl Daemon {
         let lock = Lock::take(config)?;
         let registry = metrics::registry().map_err(|error| AppError::Figures(error.to_string()))?;
         let worker = Worker::new(config).await?;
-        worker.jobs.start(&worker.tasks)?;
+        worker.jobs.start(&worker.tasks);
         let listener_tasks = TaskTracker::new();
         let most_connections = usize::try_from(config.webhook.max_connections).unwrap_or(256);
         let router = http::router(state(config, &worker, signatures.clone(), token_keys));

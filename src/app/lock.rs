@@ -55,10 +55,9 @@ impl Lock {
         directory(database)?;
         not_roots(database)?;
         if database.exists() {
-            let opened = OpenOptions::new().read(true).write(true).open(database);
-            opened.map_err(|why| unusable(format!("cannot write {}", database.display()), why, database))?;
+            writable(database)?;
         }
-        let path = database.with_added_extension("lock");
+        let path = lock_of(database);
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let cannot = |why| unusable(format!("cannot lock {}", path.display()), why, &path);
         let mut file = opened.map_err(cannot)?;
@@ -78,6 +77,51 @@ impl Lock {
         };
         name(&mut file).map_err(cannot)?;
         Ok(Self { _held: Some(file) })
+    }
+}
+
+fn lock_of(database: &Path) -> PathBuf {
+    database.with_added_extension("lock")
+}
+
+/// Whether the SQLite file, which is there, can be written.
+pub(super) fn writable(database: &Path) -> Result<(), LockError> {
+    let opened = OpenOptions::new().read(true).write(true).open(database);
+    opened.map(drop).map_err(|why| unusable(format!("cannot write {}", database.display()), why, database))
+}
+
+/// Who holds the lock of an SQLite file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// No daemon is at work.
+    Nobody,
+    /// A daemon, with its process where that can be read.
+    Daemon(Option<u32>),
+    /// The system does not say, and why.
+    Unknown(String),
+}
+
+/// Looks who holds the lock, without taking it: that could keep a daemon from starting at that moment.
+pub(super) fn holder(database: &Path) -> Holder {
+    let path = lock_of(database);
+    let about = match path.metadata() {
+        Ok(about) => about,
+        Err(why) if why.kind() == ErrorKind::NotFound => return Holder::Nobody,
+        Err(why) => return Holder::Unknown(format!("{}: {why}", path.display())),
+    };
+    // `1: FLOCK  ADVISORY  WRITE 4242 fe:01:131 0 EOF`
+    let is_ours = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, place) = (words.next(), words.nth(3));
+        let inode = place.and_then(|place| place.rsplit(':').next()?.parse().ok());
+        kind == Some("FLOCK") && inode == Some(about.ino())
+    };
+    match std::fs::read_to_string("/proc/locks") {
+        Ok(locks) if locks.lines().any(is_ours) => {
+            Holder::Daemon(std::fs::read_to_string(&path).ok().and_then(|pid| pid.trim().parse().ok()))
+        }
+        Ok(_) => Holder::Nobody,
+        Err(why) => Holder::Unknown(format!("/proc/locks: {why}")),
     }
 }
 

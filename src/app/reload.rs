@@ -15,7 +15,7 @@ use crate::telemetry;
 
 /// Keys that take effect at once. `mail.max_attempts`, `mail.merge_window` and `mail.admin_email` are not among them:
 /// the loops and the rules were set up with them.
-const AT_ONCE: [&str; 12] = [
+const AT_ONCE: [&str; 13] = [
     "log.filter",
     "stripe.webhook_secrets",
     "webhook.tolerance",
@@ -27,6 +27,7 @@ const AT_ONCE: [&str; 12] = [
     "mail.from",
     "mail.contact",
     "mail.platform_name",
+    "mail.time_zone",
     "mail.timeout",
 ];
 

@@ -17,7 +17,8 @@ use crate::domain::adjust::AfterPolicy;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
-use crate::jobs::{Jobs, Parts, ScheduleError, Settings};
+use crate::domain::timetable::{BadSchedule, Timetable};
+use crate::jobs::{Jobs, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
@@ -40,8 +41,8 @@ pub enum AppError {
     #[error(transparent)]
     Mail(#[from] MailSetupError),
     /// The schedule.
-    #[error(transparent)]
-    Schedule(#[from] ScheduleError),
+    #[error("release.schedule: {0}")]
+    Schedule(#[from] BadSchedule),
     /// A listener.
     #[error("cannot listen on {address}: {why}; free the port, or set {key} to another")]
     Listen {
@@ -194,7 +195,7 @@ impl Worker {
     /// Puts it together; nothing runs yet.
     pub async fn new(config: &Config) -> Result<Self, AppError> {
         let (stripe, mail) = (config.require_stripe()?, config.require_mail()?);
-        let settings = job_settings(config, &stripe, &mail);
+        let settings = job_settings(config, &stripe, &mail)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let client = stripe::Client::new(stripe_settings(stripe), clock.clone())?;
         let mail = SharedMail::new(mail_room(mail)?);
@@ -213,13 +214,13 @@ impl Worker {
     }
 }
 
-fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Settings {
+fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Result<Settings, BadSchedule> {
     // The sandbox of the unit hides the first.
     let names = ["/proc/sys/kernel/hostname", "/etc/hostname"];
     let host = names.iter().find_map(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-    Settings {
+    Ok(Settings {
         owner: format!("{}:{}", host.trim(), std::process::id()),
-        schedule: config.release.schedule.clone(),
+        timetable: Timetable::new(&config.release.schedule, config.release.time_zone)?,
         batch_size: usize::try_from(config.release.batch_size).unwrap_or(100),
         concurrency: usize::try_from(stripe.concurrency).unwrap_or(16),
         longest_call: stripe.call_timeout.max(mail.timeout),
@@ -227,10 +228,10 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Sett
         breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
         mail_attempts: mail.max_attempts,
         mail_merge_window: mail.merge_window,
-    }
+    })
 }
 
-fn stripe_settings(parts: StripeParts) -> stripe::Settings {
+pub(super) fn stripe_settings(parts: StripeParts) -> stripe::Settings {
     stripe::Settings {
         api_base: parts.api_base,
         secret_key: parts.secret_key,
@@ -260,6 +261,7 @@ fn mail_settings(parts: MailParts) -> Result<mail::Settings, AppError> {
         transport,
         from: parts.from,
         platform_name: parts.platform_name,
+        time_zone: parts.time_zone,
         contact: parts.contact,
         timeout: parts.timeout,
     })

@@ -8,12 +8,13 @@ use crate::config::ConfigError;
 use crate::ports::StoreError;
 use crate::telemetry::TelemetryError;
 
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a command ended. The words below are those of the manual page: `ValueEnum` hands them there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Exit {
     /// Something else went wrong; the words say what.
     Failure = 1,
-    /// The command line itself is wrong. clap ends with it, too.
+    // clap ends with it, too.
+    /// The command line itself is wrong.
     Usage = 2,
     /// The settings are wrong, incomplete or cannot be read. Starting again does not help.
     Configuration = 3,

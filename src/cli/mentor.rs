@@ -15,10 +15,14 @@ use crate::ports::{Clock, MentorChange, Store};
 #[derive(Debug, Subcommand)]
 pub(super) enum MentorCommand {
     /// Add a mentor, or change what is given
+    #[command(after_help = "Examples:\n  payoutd mentor add ada --account acct_… --email ada@example.com --name 'Ada \
+        Mentor'\n  payoutd mentor add ada --email ada@example.org")]
     Add(AddArgs),
     /// List mentors
+    #[command(after_help = "Examples:\n  payoutd mentor list\n  payoutd mentor list --limit 1000 --json")]
     List(ListArgs),
     /// Show one mentor
+    #[command(after_help = "Examples:\n  payoutd mentor show ada\n  payoutd mentor show ada --json")]
     Show(ShowArgs),
 }
 

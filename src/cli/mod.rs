@@ -5,10 +5,14 @@ macro_rules! outln {
     ($($arg:tt)*) => { $crate::cli::show::line(&format!($($arg)*)) };
 }
 
+mod check;
+mod completions;
+mod config;
 mod demo;
 mod exit;
 mod explain;
 mod hold;
+mod man;
 mod mentor;
 mod migrate;
 mod retry;
@@ -20,6 +24,7 @@ mod status;
 mod token;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,14 +32,20 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::AppError;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Gathered, LogFormat};
 use crate::domain::ids::PaymentId;
 use crate::ports::{PaymentRef, StoreError};
 use crate::telemetry;
 
+const EXAMPLES: &str = "Examples:
+  payoutd demo              see the whole of it work, without an account at Stripe
+  payoutd status            what waits, what is held and why
+  payoutd explain B-1207    why this payment was paid, or was not
+  payoutd run --dry-run     what a run would pay now";
+
 /// Pays a marketplace's mentors their share of what customers paid, after the dispute window, never twice.
 #[derive(Debug, Parser)]
-#[command(name = "payoutd", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "payoutd", version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     /// The configuration file [default: /etc/payoutd/payoutd.toml if it exists]
     #[arg(long, global = true, value_name = "FILE")]
@@ -46,12 +57,29 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon
+    #[command(
+        after_help = "Examples:\n  payoutd serve\n  payoutd --config ./payoutd.toml serve\n\nSIGTERM and Ctrl-C \
+        end it once calls in flight have ended; SIGHUP has it read its configuration again."
+    )]
     Serve,
+    /// Look whether everything that the daemon needs is there, and say what to mend; changes nothing
+    #[command(
+        after_help = "Examples:\n  payoutd check\n  sudo CREDENTIALS_DIRECTORY=/etc/payoutd/credentials payoutd \
+        check\n  payoutd check --json | jq '.checks[] | select(.state == \"fail\")'\n\nEnds with 0 when nothing \
+        failed, else with 1."
+    )]
+    Check(Output),
+    /// Show the settings and where each came from; no secret is shown
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     /// See the whole of it work in a minute: daemon, Stripe sandbox, a dozen payments, emails
+    #[command(after_help = "Examples:\n  payoutd demo\n  payoutd demo --once --json")]
     Demo(demo::DemoArgs),
     /// Do one release run now: pay what is due
+    #[command(after_help = "Examples:\n  payoutd run --dry-run\n  payoutd run --json")]
     Run(run::RunArgs),
     /// Show what waits, what is held and why, and what went wrong
+    #[command(after_help = "Examples:\n  payoutd status\n  payoutd status --json | jq .due")]
     Status(Output),
     /// Say why a payment was paid, or was not, and all that happened to it
     #[command(after_help = "Examples:\n  payoutd explain 42\n  payoutd explain B-1207\n  payoutd explain pi_3Nx…")]
@@ -65,18 +93,34 @@ enum Command {
         payoutd lift --mentor ada --reason 'identity confirmed'")]
     Lift(hold::HoldArgs),
     /// Try a failed payment again; every check is asked again, too
+    #[command(after_help = "Examples:\n  payoutd retry 42\n  payoutd retry B-1207")]
     Retry(retry::RetryArgs),
     /// Add, list or show mentors
     #[command(subcommand)]
     Mentor(mentor::MentorCommand),
     /// Bring the database up to date
+    #[command(after_help = "Examples:\n  payoutd migrate --dry-run\n  payoutd migrate")]
     Migrate(migrate::MigrateArgs),
     /// Mint a token for the cron endpoint, to be used once
-    #[command(after_help = "Example:\n  curl -X POST -H \"Authorization: Bearer $(payoutd token)\" \
-        http://127.0.0.1:8080/cron/transfer-funds")]
+    #[command(
+        after_help = "Examples:\n  payoutd token --ttl 1m\n  curl -X POST -H \"Authorization: Bearer $(payoutd token)\" \
+        http://127.0.0.1:8080/cron/transfer-funds"
+    )]
     Token(token::TokenArgs),
     /// Run the Stripe sandbox alone
+    #[command(after_help = "Examples:\n  payoutd sandbox\n  payoutd sandbox --webhook \
+        http://127.0.0.1:8080/webhooks/stripe")]
     Sandbox(sandbox::SandboxArgs),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Examples:\n  payoutd completions bash > ~/.local/share/bash-completion/completions/payoutd\n  \
+        payoutd completions zsh > ~/.zfunc/_payoutd\n  \
+        payoutd completions fish > ~/.config/fish/completions/payoutd.fish"
+    )]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  payoutd man | man -l -\n  payoutd man --out ~/.local/share/man/man1")]
+    Man(man::ManArgs),
 }
 
 /// How to print.
@@ -125,6 +169,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let settings = || load(cli.config.as_deref());
     match cli.command {
         Command::Serve => serve::serve(cli.config.as_deref()).await.map(done),
+        Command::Check(output) => check::check(cli.config.as_deref(), output).await,
+        Command::Config(command) => config::config(cli.config.as_deref(), command).map(done),
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(&settings()?, args).await.map(done),
         Command::Status(output) => status::status(&settings()?, output).await.map(done),
@@ -136,14 +182,23 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Migrate(args) => migrate::migrate(&settings()?, args).await.map(done),
         Command::Token(args) => token::token(&settings()?, args).map(done),
         Command::Sandbox(args) => sandbox::sandbox(args).await.map(done),
+        Command::Completions(args) => completions::completions(args).map(done),
+        Command::Man(args) => man::man(args).map(done),
     }
 }
 
 fn load(path: Option<&std::path::Path>) -> Result<Config> {
-    let env: BTreeMap<String, String> = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    Ok(Config::load(path, &env)?)
+    Ok(Config::load(path, &environment())?)
+}
+
+/// As far as the settings can be read.
+fn gather(path: Option<&std::path::Path>) -> Gathered {
+    Config::gather(path, &environment())
+}
+
+fn environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// Starts the log as the settings say. Only for commands that work for a while; the others print.

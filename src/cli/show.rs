@@ -34,6 +34,15 @@ pub(super) fn line(text: &str) {
     }
 }
 
+/// Prints a line with colours where standard output is a terminal that shows them, and nobody said NO_COLOR.
+pub(super) fn styled_line(text: &str) {
+    use std::io::Write;
+    let mut out = anstream::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// Prints JSON.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<()> {
     outln!("{}", serde_json::to_string_pretty(value)?);

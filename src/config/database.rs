@@ -116,6 +116,10 @@ impl FromRaw for DatabaseUrl {
             _ => Err(format!("is not a database URL: {form}")),
         }
     }
+
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }
 
 fn sqlite(path: &str) -> Result<DatabaseUrl, String> {

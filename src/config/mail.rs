@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::checker::Checker;
 use super::reader::Reader;
 use super::smtp::SmtpUrl;
@@ -29,6 +31,8 @@ pub struct Mail {
     pub admin_email: Option<String>,
     /// What the platform calls itself in front of its mentors.
     pub platform_name: String,
+    /// Where the times in emails are read.
+    pub time_zone: Tz,
     /// Attempts before an email counts as failed for good.
     pub max_attempts: u32,
     /// Alerts about the same thing within this time become one email.
@@ -65,6 +69,7 @@ impl Mail {
             contact: r.take_optional("mail.contact"),
             admin_email: r.take_optional("mail.admin_email"),
             platform_name: r.take("mail.platform_name", "Payouts".to_owned()),
+            time_zone: r.take("mail.time_zone", Tz::UTC),
             max_attempts: r.number("mail.max_attempts", 10, 1..=100),
             merge_window: r.take("mail.merge_window", Duration::from_secs(3_600)),
             timeout: r.take("mail.timeout", Duration::from_secs(30)),

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use super::checker::Checker;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw};
+use crate::domain::timetable::Timetable;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -39,6 +42,10 @@ impl FromRaw for BasisPoints {
             n => u16::try_from(n).map(BasisPoints).map_err(|_| format!("is a negative fee: {form}")),
         }
     }
+
+    fn shown(&self) -> String {
+        self.0.to_string()
+    }
 }
 
 /// How long a charge is held.
@@ -64,8 +71,10 @@ impl Window {
 /// When and how due payments are released.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// Six-field cron expression, in UTC.
+    /// Six-field cron expression.
     pub schedule: String,
+    /// Where its hours are read.
+    pub time_zone: Tz,
     /// Payments claimed in one transaction.
     pub batch_size: u32,
     /// Until a payment whose preflight could not be read is looked at again.
@@ -78,6 +87,7 @@ impl Release {
     pub(super) fn read(r: &mut Reader) -> Self {
         Release {
             schedule: r.take("release.schedule", "0 * * * * *".to_owned()),
+            time_zone: r.take("release.time_zone", Tz::UTC),
             batch_size: r.number("release.batch_size", 100, 1..=1_000),
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
@@ -85,26 +95,11 @@ impl Release {
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        c.accept(cron(&self.schedule), "release.schedule");
+        let timetable = Timetable::new(&self.schedule, self.time_zone);
+        c.accept(timetable.map(drop).map_err(|why| why.to_string()), "release.schedule");
         c.positive("release.preflight_retry", self.preflight_retry);
         c.positive("release.funds_retry", self.funds_retry);
     }
-}
-
-fn cron(schedule: &str) -> Result<(), String> {
-    let fields = schedule.split_whitespace().count();
-    if fields == 5 {
-        return Err(format!("\"{schedule}\" has five fields: seconds come first, write \"0 {schedule}\""));
-    }
-    // Asks the scheduler itself, so that what is accepted here is what runs later.
-    let known = tokio_cron_scheduler::Job::new(schedule, |_, _| {});
-    if fields == 6 && known.is_ok() {
-        return Ok(());
-    }
-    Err(format!(
-        "\"{schedule}\" is not a schedule: write six fields, \"second minute hour day month \
-         weekday\", in UTC, such as \"0 * * * * *\" for each minute"
-    ))
 }
 
 /// Names to look for in the metadata of charges, sessions and payment intents; the first that is

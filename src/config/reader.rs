@@ -13,6 +13,17 @@ use super::keys::{self, PREFIX, env_name, nearest};
 use super::origin::{ConfigError, Origin, Problem};
 use super::value::{FromRaw, Raw};
 
+/// What can be shown of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// The value; for a secret, that it is set.
+    Value(String),
+    /// There is none, and no default.
+    NotSet,
+    /// What is set is not valid. It is not shown: it may be a secret that stands under the wrong key.
+    Wrong,
+}
+
 /// What is set, what was asked for, and what was wrong so far.
 pub(super) struct Reader {
     file: BTreeMap<String, (Raw, Origin)>,
@@ -23,6 +34,7 @@ pub(super) struct Reader {
     open: Vec<&'static str>,
     pub(super) origins: BTreeMap<String, Origin>,
     pub(super) fingerprints: BTreeMap<String, Fingerprint>,
+    pub(super) shown: BTreeMap<String, Shown>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -45,6 +57,7 @@ impl Reader {
             open: Vec::new(),
             origins: BTreeMap::new(),
             fingerprints: BTreeMap::new(),
+            shown: BTreeMap::new(),
             problems: Vec::new(),
         })
     }
@@ -52,12 +65,14 @@ impl Reader {
     /// The value of `key`, or `default` where nobody set it or what is set is wrong (then the
     /// problem is noted and the load fails at the end).
     pub(super) fn take<T: FromRaw>(&mut self, key: &str, default: T) -> T {
-        self.take_optional(key).unwrap_or(default)
+        let value = self.take_optional(key);
+        self.show_default(key, || default.shown());
+        value.unwrap_or(default)
     }
 
     /// The value of `key`; an empty text counts as not set.
     pub(super) fn take_optional<T: FromRaw>(&mut self, key: &str) -> Option<T> {
-        self.take_with(key, T::from_raw)
+        self.take_with(key, T::from_raw, T::shown)
     }
 
     /// A whole number; both ends belong to the range.
@@ -68,16 +83,37 @@ impl Reader {
                 .filter(|n| range.contains(n))
                 .ok_or_else(|| format!("is out of range: write a number from {} to {}", range.start(), range.end()))
         };
-        self.take_with(key, in_range).unwrap_or(default)
+        let value = self.take_with(key, in_range, u32::to_string);
+        self.show_default(key, || default.to_string());
+        value.unwrap_or(default)
     }
 
-    fn take_with<T>(&mut self, key: &str, typed: impl FnOnce(&Raw) -> Result<T, String>) -> Option<T> {
+    fn show_default(&mut self, key: &str, default: impl FnOnce() -> String) {
+        if let Some(shown @ Shown::NotSet) = self.shown.get_mut(key) {
+            *shown = Shown::Value(default());
+        }
+    }
+
+    fn take_with<T>(
+        &mut self,
+        key: &str,
+        typed: impl FnOnce(&Raw) -> Result<T, String>,
+        show: impl FnOnce(&T) -> String,
+    ) -> Option<T> {
         let (raw, origin) = self.find(key);
         self.origins.insert(key.to_owned(), origin.clone());
         self.fingerprints.insert(key.to_owned(), Fingerprint::of(raw.as_ref()));
-        match typed(&raw?) {
-            Ok(value) => Some(value),
+        let Some(raw) = raw else {
+            self.shown.insert(key.to_owned(), Shown::NotSet);
+            return None;
+        };
+        match typed(&raw) {
+            Ok(value) => {
+                self.shown.insert(key.to_owned(), Shown::Value(show(&value)));
+                Some(value)
+            }
             Err(message) => {
+                self.shown.insert(key.to_owned(), Shown::Wrong);
                 self.problems.push(Problem::new(origin, key, message));
                 None
             }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use secrecy::SecretString;
 use url::Url;
 
@@ -44,6 +45,8 @@ pub struct MailParts {
     pub admin_email: String,
     /// What the platform calls itself in front of its mentors.
     pub platform_name: String,
+    /// Where the times in emails are read.
+    pub time_zone: Tz,
     /// Attempts before an email counts as failed for good.
     pub max_attempts: u32,
     /// Alerts about the same thing within this time become one email.
@@ -156,6 +159,7 @@ impl Config {
             contact: mail.contact.clone().unwrap_or_else(|| admin_email.clone()),
             admin_email,
             platform_name: mail.platform_name.clone(),
+            time_zone: mail.time_zone,
             max_attempts: mail.max_attempts,
             merge_window: mail.merge_window,
             timeout: mail.timeout,

@@ -59,6 +59,13 @@ impl FromRaw for SmtpUrl {
         };
         Ok(SmtpUrl { host, port: url.port().unwrap_or(default_port), tls, credentials: credentials_of(&url)? })
     }
+
+    fn shown(&self) -> String {
+        let scheme = if self.tls == SmtpTls::Implicit { "smtps" } else { "smtp" };
+        let login = if self.credentials.is_some() { "***@" } else { "" };
+        let required = if self.tls == SmtpTls::StartTls { "?tls=required" } else { "" };
+        format!("{scheme}://{login}{}:{}{required}", self.host, self.port)
+    }
 }
 
 fn host_of(url: &Url) -> Option<Host> {

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 use url::Url;
 
-use super::duration::{no_unit, parse_duration};
+use super::duration::{no_unit, parse_duration, show_duration};
 
 /// A value before it has a type.
 #[derive(Clone, Hash)]
@@ -69,11 +69,26 @@ fn mismatch(expected: &str, found: &Raw) -> String {
 pub(super) trait FromRaw: Sized {
     /// The sentence returned says what is wrong and how to write it; it follows `section.key: `.
     fn from_raw(raw: &Raw) -> Result<Self, String>;
+
+    /// The value for people, never a secret.
+    fn shown(&self) -> String;
 }
+
+/// What stands for a secret.
+pub(super) const SET: &str = "(set)";
+/// How Stripe's secrets begin; one that stands under the wrong key is not shown either.
+const LIKE_SECRETS: [&str; 4] = ["sk_", "rk_", "whsec_", "-----BEGIN"];
 
 impl FromRaw for String {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         raw.text("text in quotes").map(str::to_owned)
+    }
+
+    fn shown(&self) -> String {
+        match LIKE_SECRETS.iter().any(|start| self.starts_with(start)) {
+            true => "(looks like a secret)".to_owned(),
+            false => self.clone(),
+        }
     }
 }
 
@@ -81,11 +96,19 @@ impl FromRaw for SecretString {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         raw.text("text in quotes").map(SecretString::from)
     }
+
+    fn shown(&self) -> String {
+        SET.to_owned()
+    }
 }
 
 impl FromRaw for PathBuf {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         raw.text("a path in quotes").map(PathBuf::from)
+    }
+
+    fn shown(&self) -> String {
+        self.display().to_string()
     }
 }
 
@@ -95,6 +118,10 @@ impl FromRaw for SocketAddr {
         let text = raw.text(expected)?;
         text.parse().map_err(|_| format!("\"{text}\" is not {expected}"))
     }
+
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl FromRaw for Url {
@@ -102,6 +129,13 @@ impl FromRaw for Url {
         let expected = "a URL, such as \"https://api.stripe.com\"";
         // The text is not repeated: a URL may carry a password.
         Url::parse(raw.text(expected)?).map_err(|why| format!("is not {expected}: {why}"))
+    }
+
+    fn shown(&self) -> String {
+        match self.username().is_empty() && self.password().is_none() && self.query().is_none() {
+            true => self.to_string(),
+            false => SET.to_owned(),
+        }
     }
 }
 
@@ -111,6 +145,10 @@ impl FromRaw for Duration {
             Raw::Integer(n) => Err(no_unit(n)),
             other => parse_duration(other.text("a duration with its unit, such as \"72h\"")?),
         }
+    }
+
+    fn shown(&self) -> String {
+        show_duration(*self)
     }
 }
 
@@ -123,6 +161,10 @@ impl FromRaw for bool {
             other => Err(mismatch("true or false", other)),
         }
     }
+
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl FromRaw for i128 {
@@ -133,11 +175,19 @@ impl FromRaw for i128 {
             other => Err(mismatch("a whole number", other)),
         }
     }
+
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl FromRaw for i64 {
     fn from_raw(raw: &Raw) -> Result<Self, String> {
         i64::try_from(i128::from_raw(raw)?).map_err(|_| "is more than any amount can be (64 bits)".to_owned())
+    }
+
+    fn shown(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -153,6 +203,11 @@ impl<T: FromRaw> FromRaw for Vec<T> {
             other => Err(mismatch("a list, such as [\"one\", \"two\"]", other)),
         }
     }
+
+    fn shown(&self) -> String {
+        let items: Vec<String> = self.iter().map(T::shown).collect();
+        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+    }
 }
 
 /// Gives a closed set of words its `FromRaw`, its words and its complaint.
@@ -166,6 +221,10 @@ macro_rules! words {
                     $($word => Ok($variant),)+
                     _ => Err(format!("expected {expected}")),
                 }
+            }
+
+            fn shown(&self) -> String {
+                match self { $(value if *value == $variant => $word,)+ _ => "" }.to_owned()
             }
         }
     };

@@ -27,4 +27,5 @@ pub mod release;
 pub mod rescue;
 pub mod retry;
 pub mod settle;
+pub mod timetable;
 pub mod triage;

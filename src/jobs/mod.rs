@@ -19,7 +19,6 @@ pub use breaker::SharedBreaker;
 pub use ingest::GroupInbox;
 pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
-pub use schedule::{ScheduleError, check_schedule};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +32,7 @@ use self::pulse::Life;
 use self::runs::Runs;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::policy::Policy;
+use crate::domain::timetable::Timetable;
 use crate::ports::{Clock, Lease, Mailer, Store, StripeGateway};
 
 /// Numbers of the loops.
@@ -40,8 +40,8 @@ use crate::ports::{Clock, Lease, Mailer, Store, StripeGateway};
 pub struct Settings {
     /// What this daemon calls itself on its leases.
     pub owner: String,
-    /// Six fields, in UTC.
-    pub schedule: String,
+    /// When runs are due.
+    pub timetable: Timetable,
     /// Payments looked at in one transaction.
     pub batch_size: usize,
     /// Calls to Stripe under way at once.
@@ -133,15 +133,13 @@ impl Jobs {
     }
 
     /// Starts every loop on `tasks`. They end once `stop` is cancelled and what is under way has ended.
-    pub fn start(self: &Arc<Self>, tasks: &TaskTracker) -> Result<(), ScheduleError> {
-        check_schedule(&self.settings.schedule)?;
+    pub fn start(self: &Arc<Self>, tasks: &TaskTracker) {
         tasks.spawn(release::wake_held_by_settings(self.clone()));
         tasks.spawn(project::keep_projecting(self.clone()));
         tasks.spawn(release::keep_releasing(self.clone()));
         tasks.spawn(rescue::keep_rescuing(self.clone()));
         tasks.spawn(mail::keep_mailing(self.clone()));
         tasks.spawn(schedule::keep_time(self.clone()));
-        Ok(())
     }
 
     /// The breaker, for health.

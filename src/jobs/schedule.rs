@@ -1,42 +1,26 @@
-//! The schedule: tokio-cron-scheduler says when, and only that. What is due stands in the database, so a kick that is
-//! late, doubled or lost changes nothing but the time.
+//! The schedule: tokio-cron-scheduler ticks each second, and the timetable says whether a run is due by then. That is
+//! only a kick: what is due stands in the database, so one that is late, doubled or lost changes nothing but the time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::{Jobs, Loop};
+use crate::domain::timetable::Timetable;
 
-/// The schedule cannot be kept.
-#[derive(Debug, thiserror::Error)]
-pub enum ScheduleError {
-    /// The expression is not one.
-    #[error("release.schedule `{expression}` is not a schedule: {why}; write six fields, for example \"0 * * * * *\"")]
-    Expression {
-        /// What was configured.
-        expression: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-/// Checks a six-field expression (seconds first, in UTC).
-pub fn check_schedule(expression: &str) -> Result<(), ScheduleError> {
-    Job::new(expression, |_, _| {})
-        .map(|_| ())
-        .map_err(|error| ScheduleError::Expression { expression: expression.to_owned(), why: error.to_string() })
-}
-
-/// How often the scheduler shows that it turns. A clock that was set back stops it, and then nothing else would tell.
-const BEAT: &str = "*/10 * * * * *";
-const BETWEEN_BEATS: Duration = Duration::from_secs(10);
+/// The scheduler itself would take a zone for the offset that it has at the start, and be an hour late after the next
+/// change of the clock; so it only ticks.
+const TICK: &str = "* * * * * *";
+/// How long the scheduler may be silent. A clock that was set back stops it, and then nothing else would tell.
+const BETWEEN_TICKS: Duration = Duration::from_secs(10);
 
 /// Kicks runs until stopped. Should the scheduler fail, says so and tries again.
 pub(super) async fn keep_time(jobs: Arc<Jobs>) {
     let _life = jobs.life(Loop::Schedule);
     loop {
-        jobs.pulse.rests(Loop::Schedule, BETWEEN_BEATS);
+        jobs.pulse.rests(Loop::Schedule, BETWEEN_TICKS);
         if let Err(error) = kick(&jobs).await {
             tracing::error!(%error, "the scheduler failed; starting it again");
         }
@@ -48,16 +32,74 @@ pub(super) async fn keep_time(jobs: Arc<Jobs>) {
 
 async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
-    let kicked = Arc::downgrade(jobs);
-    let job = Job::new(jobs.settings.schedule.as_str(), move |_, _| {
-        if let Some(jobs) = kicked.upgrade() {
+    let (kicked, pulse, clock) = (Arc::downgrade(jobs), jobs.pulse.clone(), jobs.clock.clone());
+    let mut next = Next::new(jobs.settings.timetable.clone(), clock.now());
+    let tick = Job::new(TICK, move |_, _| {
+        pulse.rests(Loop::Schedule, BETWEEN_TICKS);
+        if next.is_due(clock.now())
+            && let Some(jobs) = kicked.upgrade()
+        {
             jobs.signals.release.notify_one();
         }
     })?;
-    scheduler.add(job).await?;
-    let pulse = jobs.pulse.clone();
-    scheduler.add(Job::new(BEAT, move |_, _| pulse.rests(Loop::Schedule, BETWEEN_BEATS))?).await?;
+    scheduler.add(tick).await?;
     scheduler.start().await?;
     jobs.stop.cancelled().await;
     scheduler.shutdown().await
+}
+
+/// The next moment of a timetable, as seen by somebody who looks now and then.
+struct Next {
+    timetable: Timetable,
+    at: Option<DateTime<Utc>>,
+    looked_at: DateTime<Utc>,
+}
+
+impl Next {
+    fn new(timetable: Timetable, now: DateTime<Utc>) -> Self {
+        Self { at: timetable.next_after(now), timetable, looked_at: now }
+    }
+
+    /// Whether a moment came since the last look. Several are one, and a clock that was set back begins anew.
+    fn is_due(&mut self, now: DateTime<Utc>) -> bool {
+        let is_due = self.at.is_some_and(|at| at <= now);
+        if is_due || now < self.looked_at {
+            self.at = self.timetable.next_after(now);
+        }
+        self.looked_at = now;
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use chrono_tz::Tz;
+
+    use super::*;
+
+    #[test]
+    fn each_moment_is_due_once_however_often_one_looks() {
+        let start: DateTime<Utc> = "2026-03-29T00:00:00Z".parse().unwrap();
+        let timetable = Timetable::new("0 30 2 * * *", Tz::Europe__Berlin).unwrap();
+        let mut next = Next::new(timetable, start);
+        // Two days, each second: the first night has no half past two.
+        let due: Vec<_> = (1..=2 * 86_400)
+            .map(|second| start + TimeDelta::seconds(second))
+            .filter(|now| next.is_due(*now))
+            .map(|now| now.format("%d %H:%M:%S").to_string())
+            .collect();
+        assert_eq!(due, ["29 01:00:00", "30 00:30:00"]);
+    }
+
+    #[test]
+    fn a_machine_that_slept_and_a_clock_that_was_set_back() {
+        let start: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
+        let mut next = Next::new(Timetable::new("0 0 * * * *", Tz::UTC).unwrap(), start);
+        assert!(!next.is_due(start + TimeDelta::minutes(59)));
+        assert!(next.is_due(start + TimeDelta::hours(7)), "asleep for hours: one kick");
+        assert!(!next.is_due(start + TimeDelta::hours(7) + TimeDelta::seconds(1)));
+        assert!(!next.is_due(start - TimeDelta::days(30)), "set back");
+        assert!(next.is_due(start - TimeDelta::days(30) + TimeDelta::hours(1)), "and not silent for a month");
+    }
 }

@@ -53,7 +53,7 @@ impl Sender {
         let given = one_line(&settings.platform_name, 80);
         let platform_name = if given.is_empty() { from.email.domain().to_owned() } else { given };
         from.name.get_or_insert_with(|| platform_name.clone());
-        let voice = Voice { platform_name, contact: contact.email.to_string() };
+        let voice = Voice { platform_name, contact: contact.email.to_string(), time_zone: settings.time_zone };
         Ok(Self { from, contact, voice })
     }
 

@@ -28,6 +28,11 @@ impl Files {
         }
     }
 
+    /// Where they go.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Writes one email. `Ok` means that it is on the disk under its name.
     pub async fn send(&self, parcel: &Parcel) -> Result<(), MailFailure> {
         let (dir, name, bytes) = (self.dir.clone(), parcel.name.clone(), parcel.bytes.clone());

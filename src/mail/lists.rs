@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::domain::money::MinorUnits;
 use crate::domain::notice::PaymentBrief;
@@ -40,9 +41,9 @@ pub fn amount(payment: &PaymentBrief) -> String {
     payment.currency.display(payment.amount_minor)
 }
 
-/// `3 March 2026, 14:05 UTC`.
-pub fn time(at: DateTime<Utc>) -> String {
-    at.format("%-d %B %Y, %H:%M UTC").to_string()
+/// `3 March 2026, 14:05 UTC`, `3 March 2026, 15:05 CET`.
+pub fn time(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-d %B %Y, %H:%M %Z").to_string()
 }
 
 /// The booking as one line, where there is one.
@@ -68,14 +69,14 @@ pub fn facts(payment: &PaymentBrief, reader: Reader) -> Vec<(&'static str, Strin
 }
 
 /// Several payments under each other. The same line is shown once; totals count each payment once.
-pub fn table(lines: &[Line<'_>], reader: Reader) -> Table {
+pub fn table(lines: &[Line<'_>], reader: Reader, zone: Tz) -> Table {
     let mut distinct: Vec<Line<'_>> = Vec::with_capacity(lines.len());
     for line in lines {
         if !distinct.contains(line) {
             distinct.push(*line);
         }
     }
-    let shown = Shown::of(&distinct, reader);
+    let shown = Shown::of(&distinct, reader, zone);
     Table {
         columns: shown.columns(),
         rows: distinct.iter().take(ROWS_MAX).map(|line| shown.row(line)).collect(),
@@ -111,21 +112,23 @@ struct Shown {
     booking: bool,
     at: bool,
     mentor: bool,
+    zone: Tz,
 }
 
 impl Shown {
-    fn of(lines: &[Line<'_>], reader: Reader) -> Self {
+    fn of(lines: &[Line<'_>], reader: Reader, zone: Tz) -> Self {
         Self {
             booking: lines.iter().any(|line| line.payment.booking_id.is_some()),
             at: lines.iter().any(|line| line.at.is_some()),
             mentor: reader == Reader::Admin,
+            zone,
         }
     }
 
     fn columns(&self) -> Vec<Column> {
-        let column = |title, right| Column { title, right };
+        let column = |title: &str, right| Column { title: title.to_owned(), right };
         let mut columns = vec![column("Payment", true), column("Amount", true)];
-        columns.extend(self.at.then(|| column("When (UTC)", false)));
+        columns.extend(self.at.then(|| column(&format!("When ({})", self.zone.name()), false)));
         columns.extend(self.booking.then(|| column("Booking", false)));
         columns.extend(self.mentor.then(|| column("Mentor", false)));
         columns
@@ -135,7 +138,8 @@ impl Shown {
         let payment = line.payment;
         let text = |value: Option<String>| value.map_or("-".into(), |value| clip(&value, CELL_MAX));
         let mut cells = vec![payment.payment_id.to_string(), amount(payment)];
-        cells.extend(self.at.then(|| line.at.map_or("-".into(), |at| at.format("%Y-%m-%d %H:%M").to_string())));
+        let when = |at: DateTime<Utc>| at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string();
+        cells.extend(self.at.then(|| line.at.map_or("-".into(), when)));
         cells.extend(self.booking.then(|| text(booking(payment))));
         cells.extend(self.mentor.then(|| text(mentor(payment))));
         Row { cells, note: line.note.map(|note| one_line(note, 300)) }
@@ -183,7 +187,7 @@ mod tests {
     fn after_fifty_rows_the_rest_is_counted_and_still_summed() {
         let payments: Vec<_> = (1..=62).map(|id| payment(id, 100, "eur")).collect();
         let lines: Vec<_> = payments.iter().map(|payment| Line { payment, at: None, note: None }).collect();
-        let table = table(&[lines.as_slice(), lines.as_slice()].concat(), Reader::Mentor);
+        let table = table(&[lines.as_slice(), lines.as_slice()].concat(), Reader::Mentor, Tz::UTC);
         assert_eq!((table.rows.len(), table.more), (50, 12));
         assert_eq!(table.totals, ["62.00 EUR"]);
     }

@@ -54,6 +54,15 @@ impl MailRoom {
         };
         Ok(Self { sender, way })
     }
+
+    /// Goes as far as it can without sending anything. Answers what was found.
+    pub async fn probe(&self) -> Result<String, MailFailure> {
+        match &self.way {
+            Way::Smtp(smtp) => smtp.probe().await,
+            Way::Files(files) => Ok(format!("emails become files in {}, which nobody receives", files.dir().display())),
+            Way::Sendmail(sendmail) => Ok(format!("{} is there", sendmail.path().display())),
+        }
+    }
 }
 
 #[async_trait]

@@ -61,7 +61,7 @@ fn plain_table(table: &Table) -> String {
         });
         format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
-    let mut lines = vec![row(table.columns.iter().map(|column| column.title).collect())];
+    let mut lines = vec![row(table.columns.iter().map(|column| column.title.as_str()).collect())];
     for line in &table.rows {
         lines.push(row(line.cells.iter().map(String::as_str).collect()));
         lines.extend(line.note.as_ref().map(|note| wrap(note, "      ")));
@@ -108,9 +108,9 @@ mod tests {
         let row = |cells: [&str; 3]| Row { cells: cells.map(Into::into).into(), note: None };
         let mut table = Table {
             columns: vec![
-                Column { title: "Payment", right: true },
-                Column { title: "Amount", right: true },
-                Column { title: "Booking", right: false },
+                Column { title: "Payment".into(), right: true },
+                Column { title: "Amount".into(), right: true },
+                Column { title: "Booking".into(), right: false },
             ],
             rows: vec![row(["42", "1,090.00 USD", "B-17"]), row(["7", "5 JPY", ""])],
             more: 3,

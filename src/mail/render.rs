@@ -1,6 +1,7 @@
 //! From notices to an email's subject, text and HTML. Pure: no clock, no address, no sending.
 
 use askama::Template;
+use chrono_tz::Tz;
 
 use crate::domain::notice::Notice;
 
@@ -18,6 +19,8 @@ pub struct Voice {
     pub platform_name: String,
     /// The address that answers mentors' questions.
     pub contact: String,
+    /// Where times are read.
+    pub time_zone: Tz,
 }
 
 /// An email's content.
@@ -44,7 +47,8 @@ pub enum RenderError {
 
 /// Writes one email about one notice, or about several of one kind.
 pub fn render(notices: &[Notice], voice: &Voice) -> Result<Rendered, RenderError> {
-    let voice = &Voice { platform_name: one_line(&voice.platform_name, 80), contact: one_line(&voice.contact, 254) };
+    let (platform_name, contact) = (one_line(&voice.platform_name, 80), one_line(&voice.contact, 254));
+    let voice = &Voice { platform_name, contact, time_zone: voice.time_zone };
     let story = words::story(notices, voice)
         .ok_or_else(|| RenderError::NotOneKind(notices.iter().map(Notice::kind).collect()))?;
     let subject = one_line(&story.subject, SUBJECT_MAX);

@@ -26,6 +26,11 @@ impl Sendmail {
         if is_executable(&path) { Ok(Self { path, timeout }) } else { Err(MailSetupError::Sendmail { path }) }
     }
 
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Hands one email over. `Ok` means that the program took it and said so with exit code 0.
     pub async fn send(&self, parcel: &Parcel) -> Result<(), MailFailure> {
         let told = |why: String| format!("{}: {why}", self.path.display());

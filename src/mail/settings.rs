@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use secrecy::SecretString;
 use url::Host;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub from: String,
     /// The marketplace's name, as its mentors know it. When empty, the sender's domain stands for it.
     pub platform_name: String,
+    /// Where the times that emails tell are read.
+    pub time_zone: Tz,
     /// The address that answers mentors' questions; their replies go there.
     pub contact: String,
     /// How long one email may take to hand over, from the first packet to the server's last word.

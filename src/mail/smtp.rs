@@ -73,6 +73,22 @@ impl Smtp {
         Ok(())
     }
 
+    /// Goes as far as naming a sender: connects, says hello, starts TLS and logs in, as it is set up. Sends nothing.
+    pub async fn probe(&self) -> Result<String, MailFailure> {
+        let end = Instant::now() + self.timeout;
+        let mut connection = self.connect(end).await?;
+        self.log_in(&mut connection, end).await?;
+        let name = one_line(connection.server_info().name(), 80);
+        let _ = timeout(GOODBYE_MAX.min(self.timeout), connection.quit()).await;
+        let how = match self.server.security {
+            Security::Plain => "without TLS, on this machine",
+            Security::StartTls => "with STARTTLS",
+            Security::Tls => "with TLS",
+        };
+        let login = if self.server.login.is_some() { ", and takes the login" } else { "" };
+        Ok(format!("{} says hello as {name} {how}{login}", self.name()))
+    }
+
     async fn talk(&self, parcel: &Parcel) -> Result<AsyncSmtpConnection, MailFailure> {
         let end = Instant::now() + self.timeout;
         let mut connection = self.connect(end).await?;

@@ -42,7 +42,7 @@ pub struct Table {
 /// A column's head.
 pub struct Column {
     /// Its title.
-    pub title: &'static str,
+    pub title: String,
     /// Whether it is set to the right, as numbers are.
     pub right: bool,
 }

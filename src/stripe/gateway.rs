@@ -25,6 +25,21 @@ struct Named {
     id: String,
 }
 
+#[derive(Deserialize)]
+struct Moded {
+    livemode: bool,
+}
+
+impl Client {
+    /// Reads the platform's balance, to see whether Stripe takes the key and whether that moves real money.
+    pub async fn livemode(&self) -> Called<bool> {
+        let mut trip = self.trip();
+        let answer = trip.send(request::balance()).await;
+        let read = answer.and_then(|answer| answer.json().map(|Moded { livemode }| livemode));
+        trip.came_to(read)
+    }
+}
+
 #[async_trait]
 impl StripeGateway for Client {
     async fn ping(&self) -> Called<()> {

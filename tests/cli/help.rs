@@ -18,6 +18,9 @@ fn of_the_program() {
 fn of_every_command() {
     let commands: &[&[&str]] = &[
         &["serve"],
+        &["check"],
+        &["config"],
+        &["config", "show"],
         &["demo"],
         &["run"],
         &["status"],
@@ -30,7 +33,10 @@ fn of_every_command() {
         &["mentor", "list"],
         &["mentor", "show"],
         &["migrate"],
+        &["token"],
         &["sandbox"],
+        &["completions"],
+        &["man"],
     ];
     let all: Vec<String> =
         commands.iter().map(|args| format!("$ payoutd {} --help\n{}", args.join(" "), help(args))).collect();

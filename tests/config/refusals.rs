@@ -140,11 +140,23 @@ fn every_rule_has_its_words() {
         ),
         (
             "[release]\nschedule = \"0 99 * * * *\"",
-            "payoutd.toml:2: release.schedule: \"0 99 * * * *\" is not a schedule: write six fields, \"second minute hour day month weekday\", in UTC, such as \"0 * * * * *\" for each minute",
+            "payoutd.toml:2: release.schedule: \"0 99 * * * *\" is not a schedule: write six fields, \"second minute hour day month weekday\", such as \"0 * * * * *\" for each minute",
         ),
         (
             "[release]\nschedule = \"@daily\"",
-            "payoutd.toml:2: release.schedule: \"@daily\" is not a schedule: write six fields, \"second minute hour day month weekday\", in UTC, such as \"0 * * * * *\" for each minute",
+            "payoutd.toml:2: release.schedule: \"@daily\" is not a schedule: write six fields, \"second minute hour day month weekday\", such as \"0 * * * * *\" for each minute",
+        ),
+        (
+            "[release]\nschedule = \"0 0 0 31 4 *\"",
+            "payoutd.toml:2: release.schedule: \"0 0 0 31 4 *\" never comes: there is no such date",
+        ),
+        (
+            "[release]\ntime_zone = \"Europe/Berln\"",
+            "payoutd.toml:2: release.time_zone: \"Europe/Berln\" is not a time zone: did you mean \"Europe/Berlin\"?",
+        ),
+        (
+            "[mail]\ntime_zone = \"CEST\"",
+            "payoutd.toml:2: mail.time_zone: \"CEST\" is not a time zone: write \"UTC\", or a name such as \"Europe/Berlin\"",
         ),
         (
             "[release]\nbatch_size = 0",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeZone, Utc};
+use chrono_tz::Tz;
 use mailparse::ParsedMail;
 use payoutd::domain::ids::{MentorId, OperationId, PaymentId};
 use payoutd::domain::money::{Currency, MinorUnits};
@@ -11,7 +12,7 @@ use payoutd::mail::{MailRoom, Settings, Transport, Voice};
 use payoutd::ports::Letter;
 
 pub fn voice() -> Voice {
-    Voice { platform_name: "Example Academy".into(), contact: "help@example.com".into() }
+    Voice { platform_name: "Example Academy".into(), contact: "help@example.com".into(), time_zone: Tz::UTC }
 }
 
 pub fn settings(transport: Transport) -> Settings {
@@ -20,6 +21,7 @@ pub fn settings(transport: Transport) -> Settings {
         from: "payouts@example.com".into(),
         platform_name: "Example Academy".into(),
         contact: "help@example.com".into(),
+        time_zone: Tz::UTC,
         timeout: Duration::from_secs(20),
     }
 }

@@ -1,7 +1,8 @@
 //! What emails say: a snapshot of every kind, single and merged, and rules that all of them keep.
 
+use chrono_tz::Tz;
 use payoutd::domain::notice::Notice;
-use payoutd::mail::render;
+use payoutd::mail::{Voice, render};
 
 use super::samples::{at, every_kind, paid, payment, voice};
 
@@ -114,4 +115,16 @@ fn one_email_is_about_one_kind() {
     let mixed = [paid(), Notice::NotPaid { payment: payment(42, 9_000, "usd") }];
     let error = render(&mixed, &voice()).unwrap_err().to_string();
     assert!(error.contains("paid") && error.contains("not_paid"), "{error}");
+}
+
+#[test]
+fn times_are_those_of_the_platform() {
+    let text = |time_zone, notices: &[Notice]| render(notices, &Voice { time_zone, ..voice() }).unwrap().text;
+    assert!(text(Tz::UTC, &[paid()]).contains("3 March 2026, 14:05 UTC"));
+    assert!(text(Tz::Europe__Berlin, &[paid()]).contains("3 March 2026, 15:05 CET"));
+    assert!(text(Tz::America__Sao_Paulo, &[paid()]).contains("3 March 2026, 11:05 -03"), "a zone without letters");
+    let many = text(Tz::Asia__Tokyo, &[paid(), Notice::Paid { payment: payment(43, 100, "usd"), at: at(16, 0) }]);
+    for words in ["When (Asia/Tokyo)", "2026-03-03 23:05", "2026-03-04 01:00"] {
+        assert!(many.contains(words), "{many}");
+    }
 }

@@ -26,14 +26,14 @@ fn refused(command: &mut Command, code: Option<i32>, words: &[&str]) {
     }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").expect("Linux").uid() == 0
 }
 
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 /// The program where a user other than root can execute it.
-fn program_for_nobody(world: &World) -> PathBuf {
+pub fn program_for_nobody(world: &World) -> PathBuf {
     let path = world.path("payoutd");
     fs::copy(env!("CARGO_BIN_EXE_payoutd"), &path).expect("copied");
     fs::set_permissions(world.dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
@@ -174,6 +174,29 @@ fn a_database_of_a_newer_payoutd_or_of_an_older_one() {
     run(&mut connection, "DELETE FROM __diesel_schema_migrations");
     let mut manual = world.payoutd(&["serve"]);
     refused(manual.env("PAYOUTD_DATABASE_MIGRATE", "manual"), SCHEMA, &["payoutd migrate"]);
+}
+
+#[test]
+fn a_schedule_and_a_time_zone_that_are_none() {
+    let world = World::new();
+    for (name, value, words) in [
+        (
+            "PAYOUTD_RELEASE_SCHEDULE",
+            "*/5 * * * *",
+            ["release.schedule", "seconds come first", "write \"0 */5 * * * *\""],
+        ),
+        ("PAYOUTD_RELEASE_SCHEDULE", "every minute", ["release.schedule", "is not a schedule", "six fields"]),
+        ("PAYOUTD_RELEASE_SCHEDULE", "0 0 0 31 2 *", ["release.schedule", "never comes", "no such date"]),
+        (
+            "PAYOUTD_RELEASE_TIME_ZONE",
+            "Europe/Berln",
+            ["release.time_zone", "is not a time zone", "\"Europe/Berlin\"?"],
+        ),
+        ("PAYOUTD_MAIL_TIME_ZONE", "CEST", ["mail.time_zone", "is not a time zone", "\"Europe/Berlin\""]),
+    ] {
+        refused(world.payoutd(&["serve"]).env(name, value), CONFIGURATION, &words);
+    }
+    assert!(!world.path("state").exists(), "refused before anything was made");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! SIGHUP: what takes effect at once, what is named, and that a wrong configuration changes nothing.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::world::{CONFIG, PATIENCE, SECRET, World, get, send_charge, send_event};
 
@@ -99,13 +99,17 @@ fn mail_goes_where_the_new_settings_say() {
     assert_eq!(send_charge(serving.webhooks, SECRET, "ch_2"), 200);
     emails_in(&after, 1);
     emails_in(&before, 1);
-    let (_, figures) = get(serving.metrics, "/metrics");
     for line in [
         "payoutd_payments{status=\"held\"} 2",
         "payoutd_payments_held{reason=\"mentor_unnamed\"} 2",
         "payoutd_email_attempts_total{outcome=\"sent\"} 2",
         "payoutd_webhook_lag_seconds_count 2",
     ] {
-        assert!(figures.lines().any(|found| found == line), "no `{line}` in: {figures}");
+        // An email lies in its directory a moment before it is counted.
+        let deadline = Instant::now() + PATIENCE;
+        while !get(serving.metrics, "/metrics").1.lines().any(|found| found == line) {
+            assert!(Instant::now() < deadline, "no `{line}` in: {}", get(serving.metrics, "/metrics").1);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }

@@ -17,12 +17,13 @@ pub fn opened(notices: &[Notice], voice: &Voice) -> Story {
     happened.sort();
     let mut blocks = match happened.as_slice() {
         [(at, why)] => {
-            let lead = format!("payoutd has stopped sending payments. The reason, since {}:", time(*at));
+            let lead =
+                format!("payoutd has stopped sending payments. The reason, since {}:", time(*at, voice.time_zone));
             vec![Block::say(lead), quote(why)]
         }
         many => {
             let lead = format!("payoutd stopped sending payments {} times:", many.len());
-            vec![Block::say(lead), Block::List(timeline(many))]
+            vec![Block::say(lead), Block::List(timeline(many, voice))]
         }
     };
     blocks.extend(WHAT_TO_DO.map(Block::say));
@@ -46,10 +47,13 @@ fn opening(notice: &Notice) -> Option<(DateTime<Utc>, &str)> {
     }
 }
 
-fn timeline(happened: &[(DateTime<Utc>, &str)]) -> Table {
-    let row = |(at, why): &(DateTime<Utc>, &str)| Row { cells: vec![time(*at)], note: Some(one_line(why, 300)) };
+fn timeline(happened: &[(DateTime<Utc>, &str)], voice: &Voice) -> Table {
+    let row = |(at, why): &(DateTime<Utc>, &str)| Row {
+        cells: vec![time(*at, voice.time_zone)],
+        note: Some(one_line(why, 300)),
+    };
     Table {
-        columns: vec![Column { title: "When", right: false }],
+        columns: vec![Column { title: "When".to_owned(), right: false }],
         rows: happened.iter().take(ROWS_MAX).map(row).collect(),
         more: happened.len().saturating_sub(ROWS_MAX),
         totals: Vec::new(),
@@ -78,7 +82,7 @@ pub fn funds_short(notices: &[Notice], voice: &Voice) -> Story {
         _ => {
             let lead = format!("The platform's Stripe balance was too short to send {}.", count(notices));
             let subject = format!("The Stripe balance is too short for {}{}", count(notices), sums(notices));
-            (subject, lead, table(notices, Reader::Admin))
+            (subject, lead, table(notices, Reader::Admin, voice))
         }
     };
     let blocks = vec![Block::say(lead), list, next, commands::block([commands::explain(first), commands::status()])];

@@ -23,7 +23,7 @@ pub fn payment_failed(notices: &[Notice], voice: &Voice) -> Story {
         _ => {
             let subject = format!("{} failed: Stripe refused the transfers{}", count(notices), sums(notices));
             let lead = format!("Stripe refused to send {}. Its words stand under each payment.", count(notices));
-            (subject, vec![Block::say(lead), table(notices, Reader::Admin)])
+            (subject, vec![Block::say(lead), table(notices, Reader::Admin, voice)])
         }
     };
     blocks.push(Block::say(
@@ -40,13 +40,13 @@ pub fn outcome_unknown(notices: &[Notice], voice: &Voice) -> Story {
     let (subject, asked, list) = match notices {
         [Notice::OutcomeUnknown { payment, operation_id, since }] => {
             let mut known = facts(payment, Reader::Admin);
-            known.extend([("Asked", time(*since)), ("Operation", format!("no. {operation_id}"))]);
+            known.extend([("Asked", time(*since, voice.time_zone)), ("Operation", format!("no. {operation_id}"))]);
             let subject = format!("Unclear whether payment {first} was sent: {}", short(payment));
             (subject, what(payment), Block::Facts(known))
         }
         _ => {
             let sent = counted(notices, "was sent", "were sent");
-            (format!("Unclear whether {sent}{}", sums(notices)), count(notices), table(notices, Reader::Admin))
+            (format!("Unclear whether {sent}{}", sums(notices)), count(notices), table(notices, Reader::Admin, voice))
         }
     };
     let lead = format!(
@@ -90,7 +90,7 @@ pub fn paid_despite(notices: &[Notice], voice: &Voice) -> Story {
                 count(notices)
             );
             let sent = counted(notices, "was sent, perhaps wrongly", "were sent, perhaps wrongly");
-            (format!("{sent}{}", sums(notices)), vec![Block::say(lead), table(notices, Reader::Admin)])
+            (format!("{sent}{}", sums(notices)), vec![Block::say(lead), table(notices, Reader::Admin, voice)])
         }
     };
     blocks.push(Block::say(

@@ -27,7 +27,7 @@ pub fn unassigned(notices: &[Notice], voice: &Voice) -> Story {
         _ => {
             let lead = format!("payoutd does not know who is to get the money of {}.", count(notices));
             let subject = format!("{}{}", counted(notices, "has no mentor", "have no mentor"), sums(notices));
-            (subject, vec![Block::say(lead), table(notices, Reader::Admin)])
+            (subject, vec![Block::say(lead), table(notices, Reader::Admin, voice)])
         }
     };
     blocks.push(Block::say(
@@ -62,7 +62,7 @@ pub fn needs_attention(notices: &[Notice], voice: &Voice) -> Story {
             "payoutd holds {} until someone has looked. The reason stands under each payment.",
             count(notices)
         )),
-        table(notices, Reader::Admin),
+        table(notices, Reader::Admin, voice),
         Block::say(see),
         commands::block([commands::explain(first)]),
     ];
@@ -107,7 +107,7 @@ fn mentors_table(notices: &[Notice]) -> Table {
         note: Some(one_line(why, 300)),
     };
     Table {
-        columns: ["Mentor's id", "Mentor"].map(|title| Column { title, right: false }).into(),
+        columns: ["Mentor's id", "Mentor"].map(|title| Column { title: title.to_owned(), right: false }).into(),
         rows: held(notices).take(ROWS_MAX).map(row).collect(),
         more: notices.len().saturating_sub(ROWS_MAX),
         totals: Vec::new(),

@@ -19,7 +19,7 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
         [Notice::Paid { payment, at }] => {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             let mut known = facts(payment, Reader::Mentor);
-            known.push(("Sent", time(*at)));
+            known.push(("Sent", time(*at, voice.time_zone)));
             let blocks = vec![
                 Block::say(format!("We have sent you {what}. The money is now in your Stripe account.")),
                 Block::Facts(known),
@@ -34,7 +34,7 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
                 None => format!("You were paid: {}", count(notices)),
             };
             let lead = format!("We have sent you {}. The money is now in your Stripe account.", count(notices));
-            let blocks = vec![Block::say(lead), table(notices, Reader::Mentor), next, question(voice, None)];
+            let blocks = vec![Block::say(lead), table(notices, Reader::Mentor, voice), next, question(voice, None)];
             letter(notices, voice, subject, blocks)
         }
     }
@@ -52,7 +52,7 @@ pub fn not_paid(notices: &[Notice], voice: &Voice) -> Story {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             (what, Block::Facts(facts(payment, Reader::Mentor)), Some(payment))
         }
-        _ => (format!("{}{}", count(notices), sums(notices)), table(notices, Reader::Mentor), None),
+        _ => (format!("{}{}", count(notices), sums(notices)), table(notices, Reader::Mentor, voice), None),
     };
     let refused = if about.is_some() { "the transfer was refused" } else { "the transfers were refused" };
     let lead = format!("We tried to send you {what}, but {refused}.");
@@ -74,7 +74,7 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
     let mut seen = BTreeSet::new();
     let payments: Vec<&PaymentBrief> =
         notices.iter().filter_map(Notice::payment).filter(|payment| seen.insert(payment.payment_id.0)).collect();
-    let (waiting, mut blocks) = waiting(notices, &payments);
+    let (waiting, mut blocks) = waiting(notices, &payments, voice);
     for (i, task) in tasks.iter().enumerate() {
         let so = if i == 0 { "We cannot send the money to you yet, because" } else { "Besides," };
         blocks.push(Block::say(format!("{so} {}", why(*task, voice))));
@@ -92,7 +92,7 @@ pub fn on_hold(notices: &[Notice], voice: &Voice) -> Story {
 }
 
 /// How the subject begins, and what the email opens with.
-fn waiting(notices: &[Notice], payments: &[&PaymentBrief]) -> (Option<String>, Vec<Block>) {
+fn waiting(notices: &[Notice], payments: &[&PaymentBrief], voice: &Voice) -> (Option<String>, Vec<Block>) {
     match payments {
         [] => (None, vec![Block::say("Your payments are on hold.")]),
         [payment] => {
@@ -104,7 +104,7 @@ fn waiting(notices: &[Notice], payments: &[&PaymentBrief]) -> (Option<String>, V
         _ => {
             let lead = Block::say(format!("There are {} for you.", count(notices)));
             let waiting = format!("{}{} are waiting", count(notices), sums(notices));
-            (Some(waiting), vec![lead, table(notices, Reader::Mentor)])
+            (Some(waiting), vec![lead, table(notices, Reader::Mentor, voice)])
         }
     }
 }

@@ -83,9 +83,9 @@ fn counted(notices: &[Notice], one: &str, many: &str) -> String {
 }
 
 /// The payments as a table, each with what is to be said of it alone.
-fn table(notices: &[Notice], reader: Reader) -> Block {
+fn table(notices: &[Notice], reader: Reader, voice: &Voice) -> Block {
     let lines: Vec<Line<'_>> = notices.iter().filter_map(line).collect();
-    Block::List(lists::table(&lines, reader))
+    Block::List(lists::table(&lines, reader, voice.time_zone))
 }
 
 fn line(notice: &Notice) -> Option<Line<'_>> {

@@ -44,7 +44,7 @@ fn unreadable(notice: &Notice) -> Option<(&str, &str)> {
 fn table(told: &[(&str, &str)]) -> Table {
     let row = |(event, why): &(&str, &str)| Row { cells: vec![one_line(event, 60)], note: Some(one_line(why, 300)) };
     Table {
-        columns: vec![Column { title: "Message", right: false }],
+        columns: vec![Column { title: "Message".to_owned(), right: false }],
         rows: told.iter().take(ROWS_MAX).map(row).collect(),
         more: told.len().saturating_sub(ROWS_MAX),
         totals: Vec::new(),
