@@ -17,7 +17,7 @@ pub fn taken_back(notices: &[Notice], voice: &Voice) -> Story {
             let lead = format!("We had to take back {what}, because {why}.");
             (what, vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))])
         }
-        _ => several(notices, "We had to take back"),
+        _ => several(notices, voice, "We had to take back"),
     };
     ended(notices, voice, format!("We had to take back {what}"), blocks, next)
 }
@@ -31,7 +31,7 @@ pub fn paid_again(notices: &[Notice], voice: &Voice) -> Story {
             let lead = format!("Good news: what made us take back {what} has been settled, and we have sent it again.");
             (what, vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))])
         }
-        _ => several(notices, "We have sent you again"),
+        _ => several(notices, voice, "We have sent you again"),
     };
     ended(notices, voice, format!("We have sent you {what} again"), blocks, next)
 }
@@ -46,7 +46,7 @@ pub fn owed(notices: &[Notice], voice: &Voice) -> Story {
             let lead = format!("{what} has to go back, because {why}.");
             (what, vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))])
         }
-        _ => several(notices, "This has to go back:"),
+        _ => several(notices, voice, "This has to go back:"),
     };
     ended(notices, voice, format!("{what} will be kept out of your next payments"), blocks, next)
 }
@@ -68,7 +68,7 @@ pub fn debt_recorded(notices: &[Notice], voice: &Voice) -> Story {
             let lead =
                 format!("payoutd could not take back money of {}: Stripe has nothing left to take.", count(notices));
             let subject = format!("Money of {} could not be taken back{}", count(notices), sums(notices));
-            (subject, lead, table(notices, Reader::Admin))
+            (subject, lead, table(notices, Reader::Admin, voice))
         }
     };
     let explain = commands::block([commands::explain(crate::domain::ids::PaymentId(first))]);
@@ -79,9 +79,9 @@ fn said(payment: &PaymentBrief) -> String {
     format!("{}{}", amount(payment), for_booking(payment))
 }
 
-fn several(notices: &[Notice], lead: &str) -> (String, Vec<Block>) {
+fn several(notices: &[Notice], voice: &Voice, lead: &str) -> (String, Vec<Block>) {
     let what = format!("{}{}", count(notices), sums(notices));
-    let blocks = vec![Block::say(format!("{lead} {what}.")), table(notices, Reader::Mentor)];
+    let blocks = vec![Block::say(format!("{lead} {what}.")), table(notices, Reader::Mentor, voice)];
     (what, blocks)
 }
 
