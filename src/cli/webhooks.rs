@@ -106,7 +106,7 @@ async fn list(database: &Database, args: ListArgs) -> Result<()> {
             short(event.note.as_deref()),
         ]
     };
-    let header = ["event", "received", "type", "stripe's id", "payment", "state", "attempts", "note"];
+    let header = ["event", "received", "type", "stripe id", "payment", "state", "attempts", "note"];
     outln!("{}", show::table(&header, &[0, 4, 6], events.iter().map(row)));
     args.page.say_more(events.len(), events.last().map(|event| event.id));
     Ok(())
@@ -130,7 +130,7 @@ async fn show_one(database: &Database, args: ShowArgs) -> Result<()> {
     let line = |name: &str, value: String| outln!("  {name:<14}{value}");
     let kind = if event.kind.is_empty() { "not an event of Stripe's" } else { &event.kind };
     outln!("Event {}: {kind}, {}\n", event.id, event.state);
-    line("stripe's id", event.event_id);
+    line("stripe id", event.event_id);
     line("payment", event.payment.map_or_else(|| "-".into(), |id| format!("{id} (payoutd explain {id})")));
     line("account", cell(event.account));
     line("mode", if event.livemode { "live".into() } else { "test".into() });

@@ -99,16 +99,21 @@ pub(in crate::store) async fn count_failed(conn: &mut Conn) -> Result<i64, TxErr
 }
 
 /// Puts an event back to be projected at once. To project one again changes nothing: the later telling of each object
-/// stays, and this one was counted.
+/// stays, and this one was counted. What was projected stays projected while it waits, since its facts are in the rows.
 pub(in crate::store) async fn replay(conn: &mut Conn, id: i64, actor: &str, now: Timestamp) -> Result<bool, TxError> {
-    let changed = diesel::update(events::table.find(id))
-        .set((events::state.eq("pending"), events::next_attempt_at.eq(now)))
+    let row = events::table.find(id).select(events::state);
+    let state: Option<String> = locked!(row).first(conn).await.optional()?;
+    let Some(state) = state else { return Ok(false) };
+    let state = match state_of(id, &state)? {
+        EventState::Projected => EventState::Projected,
+        EventState::Pending | EventState::Ignored | EventState::Failed => EventState::Pending,
+    };
+    diesel::update(events::table.find(id))
+        .set((events::state.eq(state.word()), events::next_attempt_at.eq(now)))
         .execute(conn)
         .await?;
-    if changed == 1 {
-        audit(conn, actor, "replay", ("event", id.to_string()), "", now).await?;
-    }
-    Ok(changed == 1)
+    audit(conn, actor, "replay", ("event", id.to_string()), "", now).await?;
+    Ok(true)
 }
 
 /// The same with the next failed events.
