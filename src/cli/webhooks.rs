@@ -156,13 +156,8 @@ async fn replay(database: &Database, typed: Vec<String>) -> Result<()> {
     }
     for event in events {
         database.replay_event(event.id, super::actor(), app::SystemClock.now()).await?;
-        outln!(
-            "Event {} ({} {}) was {}; it is to be projected again.",
-            event.id,
-            event.kind,
-            event.event_id,
-            event.state
-        );
+        let EventEntry { id, kind, event_id, state, .. } = event;
+        outln!("Event {id} ({kind} {event_id}), which stood at {state}, is to be projected again.");
     }
     outln!("{PROJECTED_SOON}");
     Ok(())

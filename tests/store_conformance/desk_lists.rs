@@ -115,7 +115,7 @@ stories! {
         let projected = (charge(), EventState::Projected, payment);
         let account = ("account.updated".to_owned(), EventState::Projected, None);
         assert_eq!(list(None, None).await, [failed.clone(), projected.clone(), account]);
-        assert_eq!(list(Some(EventState::Failed), None).await, [failed.clone()]);
+        assert_eq!(list(Some(EventState::Failed), None).await, std::slice::from_ref(&failed));
         assert_eq!(list(None, Some("charge.succeeded")).await, [failed, projected.clone()]);
         assert_eq!(list(Some(EventState::Projected), Some("charge.succeeded")).await, [projected]);
         assert_eq!(list(Some(EventState::Ignored), None).await, []);
@@ -142,8 +142,8 @@ stories! {
         let (paid, held) = ("paid m1@example.com queued".to_owned(), "on_hold m2@example.com sent".to_owned());
         let any = EmailFilter::default;
         assert_eq!(list(any()).await, [paid.clone(), held.clone()]);
-        assert_eq!(list(EmailFilter { state: Some(EmailState::Sent), ..any() }).await, [held.clone()]);
-        assert_eq!(list(EmailFilter { kind: Some("paid".into()), ..any() }).await, [paid.clone()]);
+        assert_eq!(list(EmailFilter { state: Some(EmailState::Sent), ..any() }).await, std::slice::from_ref(&held));
+        assert_eq!(list(EmailFilter { kind: Some("paid".into()), ..any() }).await, std::slice::from_ref(&paid));
         assert_eq!(list(EmailFilter { to: Some("m2@example.com".into()), ..any() }).await, [held]);
         assert_eq!(list(EmailFilter { to: Some("m1".into()), ..any() }).await, [paid]);
         let emails = w.store.emails(any(), ALL).await.expect("read");
