@@ -306,8 +306,6 @@ pub enum TakenUp {
 pub trait Desk: Send + Sync {
     /// Payments that fit, newest first.
     async fn search_payments(&self, filter: PaymentFilter, page: Page) -> Result<Vec<PaymentView>, StoreError>;
-    /// How many payments are to be looked at by then.
-    async fn count_due(&self, by: DateTime<Utc>) -> Result<i64, StoreError>;
     /// Runs, newest first; with `failed`, only those that could not do everything.
     async fn runs(&self, failed: bool, page: Page) -> Result<Vec<RunEntry>, StoreError>;
 

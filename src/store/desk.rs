@@ -18,10 +18,6 @@ impl Desk for Database {
         read!(self.db, "list payments", |conn| desk_payments::search(conn, &filter, page))
     }
 
-    async fn count_due(&self, by: DateTime<Utc>) -> Result<i64> {
-        read!(self.db, "count due payments", |conn| desk_payments::count_due(conn, by.into()))
-    }
-
     async fn runs(&self, failed: bool, page: Page) -> Result<Vec<RunEntry>> {
         read!(self.db, "list runs", |conn| desk_payments::runs(conn, failed, page))
     }

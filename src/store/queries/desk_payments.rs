@@ -1,6 +1,5 @@
 //! The desk's lists of payments and runs. Reads only.
 
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -49,12 +48,6 @@ pub(in crate::store) async fn search(
     }
     let rows = found.select(PaymentRow::as_select()).load(conn).await?;
     views::views(conn, rows).await
-}
-
-/// How many payments are to be looked at by then.
-pub(in crate::store) async fn count_due(conn: &mut Conn, by: Timestamp) -> Result<i64, TxError> {
-    let due = payments::table.filter(payments::next_check_at.le(by)).select(count_star());
-    Ok(due.first(conn).await?)
 }
 
 #[derive(Debug, Clone, Queryable, Selectable)]
