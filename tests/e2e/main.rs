@@ -7,6 +7,7 @@ mod support;
 mod accounts;
 mod breaker;
 mod crash;
+mod desk;
 mod failures;
 mod fleet;
 mod holds;
