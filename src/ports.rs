@@ -1,6 +1,7 @@
 //! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
 
 mod cron;
+mod desk;
 mod gateway;
 mod inbox;
 mod mailer;
@@ -8,6 +9,7 @@ mod store;
 mod views;
 
 pub use cron::*;
+pub use desk::*;
 pub use gateway::*;
 pub use inbox::*;
 pub use mailer::*;

@@ -5,6 +5,8 @@ mod program;
 
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/desk.rs"]
+mod desk;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/refusals.rs"]

@@ -38,7 +38,8 @@ fn payoutd() -> Command {
 /// The help of the subcommand that a command line names.
 fn help(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-    let depth = if words.first() == Some(&"mentor") { 2 } else { 1 };
+    let nested = ["mentor", "webhooks", "emails", "operations"];
+    let depth = if words.first().is_some_and(|first| nested.contains(first)) { 2 } else { 1 };
     let output = payoutd().args(&words[..depth.min(words.len())]).arg("--help").output().expect("it starts");
     assert!(output.status.success(), "`{line}`: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()

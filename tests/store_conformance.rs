@@ -18,6 +18,10 @@ mod away;
 mod constraints;
 #[path = "store_conformance/decision.rs"]
 mod decision;
+#[path = "store_conformance/desk.rs"]
+mod desk;
+#[path = "store_conformance/desk_lists.rs"]
+mod desk_lists;
 #[path = "store_conformance/inbox.rs"]
 mod inbox;
 #[path = "store_conformance/leases.rs"]

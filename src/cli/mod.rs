@@ -9,19 +9,26 @@ mod check;
 mod completions;
 mod config;
 mod demo;
+mod emails;
 mod exit;
 mod explain;
 mod hold;
+mod lists;
 mod man;
 mod mentor;
 mod migrate;
+mod operations;
+mod payments;
+mod progress;
 mod retry;
 mod run;
+mod runs;
 mod sandbox;
 mod serve;
 mod show;
 mod status;
 mod token;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -81,6 +88,14 @@ enum Command {
     /// Show what waits, what is held and why, and what went wrong
     #[command(after_help = "Examples:\n  payoutd status\n  payoutd status --json | jq .due")]
     Status(Output),
+    /// List payments by status, mentor, reason or time
+    #[command(after_help = "Examples:\n  payoutd payments --status failed --status held\n  \
+        payoutd payments --reason no_account --json\n  payoutd payments --mentor ada --since 2026-11-01 --until 2026-11-30\n  \
+        payoutd payments --due --watch")]
+    Payments(payments::PaymentsArgs),
+    /// List release runs, newest first
+    #[command(after_help = "Examples:\n  payoutd runs --limit 10\n  payoutd runs --failed")]
+    Runs(runs::RunsArgs),
     /// Say why a payment was paid, or was not, and all that happened to it
     #[command(after_help = "Examples:\n  payoutd explain 42\n  payoutd explain B-1207\n  payoutd explain pi_3Nx…")]
     Explain(explain::ExplainArgs),
@@ -98,6 +113,15 @@ enum Command {
     /// Add, list or show mentors
     #[command(subcommand)]
     Mentor(mentor::MentorCommand),
+    /// List, show, replay or ignore the events that Stripe sent
+    #[command(subcommand)]
+    Webhooks(webhooks::WebhooksCommand),
+    /// List emails, and send again those that were given up
+    #[command(subcommand)]
+    Emails(emails::EmailsCommand),
+    /// List or show writes to Stripe, and look for one whose outcome is unknown
+    #[command(subcommand)]
+    Operations(operations::OperationsCommand),
     /// Bring the database up to date
     #[command(after_help = "Examples:\n  payoutd migrate --dry-run\n  payoutd migrate")]
     Migrate(migrate::MigrateArgs),
@@ -174,11 +198,16 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(&settings()?, args).await.map(done),
         Command::Status(output) => status::status(&settings()?, output).await.map(done),
+        Command::Payments(args) => payments::payments(&settings()?, args).await.map(done),
+        Command::Runs(args) => runs::runs(&settings()?, args).await.map(done),
         Command::Explain(args) => explain::explain(&settings()?, args).await.map(done),
         Command::Hold(args) => hold::hold(&settings()?, args).await.map(done),
         Command::Lift(args) => hold::lift(&settings()?, args).await.map(done),
         Command::Retry(args) => retry::retry(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
+        Command::Webhooks(command) => webhooks::webhooks(&settings()?, command).await.map(done),
+        Command::Emails(command) => emails::emails(&settings()?, command).await.map(done),
+        Command::Operations(command) => operations::operations(&settings()?, command).await,
         Command::Migrate(args) => migrate::migrate(&settings()?, args).await.map(done),
         Command::Token(args) => token::token(&settings()?, args).map(done),
         Command::Sandbox(args) => sandbox::sandbox(args).await.map(done),

@@ -17,6 +17,7 @@ use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
 use super::policy::{Policy, RetryPolicy};
 use super::reason::Reason;
 use super::release::{Case, may_be_paid};
+use super::rescue::{Step, next_step};
 use super::retry;
 use super::triage::{Failure, Verdict, triage};
 
@@ -251,6 +252,11 @@ impl Context<'_> {
             return self.rejected(("absent".into(), why.into()), self.undone(), None);
         }
         let failure = Failure::NoAnswer("not found yet; an earlier request may still be under way".into());
+        // A look that a person asked for may come early: what would be sent again under its key is not put off by it.
+        if next_step(self.op, self.case, self.policy, self.now) == Step::Send {
+            let wait = retry::delay(&self.policy.retry, self.op.attempts.max(1), self.op.id.0);
+            return self.again(&failure, self.op.attempts, wait, true);
+        }
         let mut conclusion = self.again(&failure, self.op.attempts, Duration::ZERO, true);
         conclusion.next.next_attempt_at = settled_at;
         conclusion

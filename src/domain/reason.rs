@@ -64,6 +64,37 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every code.
+    pub const CODES: &'static [&'static str] = &[
+        "not_paid",
+        "charge_unknown",
+        "other_mode",
+        "destination_charge",
+        "flagged",
+        "payment_hold",
+        "mentor_restricted",
+        "mentor_hold",
+        "dispute_open",
+        "dispute_unclear",
+        "dispute_lost",
+        "dispute_unread",
+        "refunded",
+        "transferred_elsewhere",
+        "mentor_unnamed",
+        "mentor_unknown",
+        "no_account",
+        "account_unread",
+        "account_not_found",
+        "account_disconnected",
+        "transfers_inactive",
+        "fee_conflict",
+        "below_minimum",
+        "other_settlement_currency",
+        "in_flight",
+        "transferred",
+        "failed",
+    ];
+
     /// A short stable word for programs, stored in `payments.hold_reasons`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -180,4 +211,22 @@ fn transfers_inactive(why: Option<&str>) -> String {
 /// The reasons' codes with commas between, as stored.
 pub fn codes(reasons: &[Reason]) -> String {
     reasons.iter().map(Reason::code).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    /// The compiler sees to it that every reason has a code, and this that every code is known.
+    #[test]
+    fn every_code_is_listed() {
+        let source = include_str!("reason.rs").split("pub fn sentence").next().unwrap_or_default();
+        let named = source.split(" => \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let mut named: Vec<&str> = named.collect();
+        let mut listed = Reason::CODES.to_vec();
+        named.sort_unstable();
+        listed.sort_unstable();
+        assert!(named.len() > 20, "reads the wrong lines: {named:?}");
+        assert_eq!(named, listed);
+    }
 }

@@ -11,6 +11,7 @@ mod pulse;
 mod record;
 mod release;
 mod rescue;
+mod resolve;
 mod runs;
 mod schedule;
 mod submit;
@@ -19,6 +20,7 @@ pub use breaker::SharedBreaker;
 pub use ingest::GroupInbox;
 pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
+pub use resolve::Found;
 
 use std::sync::Arc;
 use std::time::Duration;

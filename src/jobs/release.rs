@@ -271,7 +271,7 @@ async fn claim(
     let mut operations = Vec::with_capacity(preflighted.len());
     for claimed in jobs.store.claim(preflighted, jobs.lease(now), now).await? {
         match claimed {
-            Claimed::Submit(operation) => operations.push(operation),
+            Claimed::Submit(operation) => operations.push(*operation),
             Claimed::Held(id, reasons) => {
                 counts.held += 1;
                 let why = reasons.first().map(|reason| reason.sentence()).unwrap_or_default();

@@ -111,7 +111,7 @@ pub struct Preflighted {
 #[derive(Debug, Clone)]
 pub enum Claimed {
     /// The intent is committed: send it.
-    Submit(Operation),
+    Submit(Box<Operation>),
     /// Something speaks against it by now.
     Held(PaymentId, Vec<Reason>),
     /// Not yet.

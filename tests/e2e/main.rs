@@ -8,6 +8,7 @@ mod accounts;
 mod after;
 mod breaker;
 mod crash;
+mod desk;
 mod failures;
 mod fleet;
 mod holds;

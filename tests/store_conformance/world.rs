@@ -200,7 +200,7 @@ impl World {
     /// Claims what must be ready.
     pub async fn submits(&self, charge: &str, now: DateTime<Utc>) -> Operation {
         match self.claims(charge, now).await {
-            Claimed::Submit(operation) => operation,
+            Claimed::Submit(operation) => *operation,
             other => panic!("not ready: {other:?}"),
         }
     }

@@ -1,6 +1,6 @@
 //! The commands that emails offer to admins, as they are typed. Names from outside are quoted for the shell.
 
-use crate::domain::ids::{MentorId, PaymentId};
+use crate::domain::ids::{MentorId, OperationId, PaymentId};
 use crate::mail::story::{Block, Command};
 use crate::mail::text::last_argument;
 
@@ -43,6 +43,27 @@ pub fn mentor_show(id: &MentorId) -> Command {
 pub fn lift_mentor(id: &MentorId) -> Command {
     let line = format!("payoutd lift --reason '…' --mentor {}", last_argument(id.as_str()));
     Command::new(line, "lifts the hold, when the account is in order and the hold still stands")
+}
+
+/// Look now for an operation whose outcome is unknown.
+pub fn resolve(operation: OperationId) -> Command {
+    let does = format!("looks now whether Stripe has the transfer of operation {operation}, and sends nothing");
+    Command::new(format!("payoutd operations resolve {operation}"), does)
+}
+
+/// The events that could not be read.
+pub fn failed_events() -> Command {
+    Command::new("payoutd webhooks list --state failed", "lists them, with what is wrong with each")
+}
+
+/// One event with its body.
+pub fn show_event() -> Command {
+    Command::new("payoutd webhooks show …", "shows one of them as it came, by its number in the list")
+}
+
+/// Have events read again.
+pub fn replay_failed() -> Command {
+    Command::new("payoutd webhooks replay --failed", "has all of them tried again at once, such as after an upgrade")
 }
 
 /// How the daemon is.

@@ -49,6 +49,11 @@ pub fn outcome_unknown(notices: &[Notice], voice: &Voice) -> Story {
             (format!("Unclear whether {sent}{}", sums(notices)), count(notices), table(notices, Reader::Admin, voice))
         }
     };
+    let operation = |notice: &Notice| match notice {
+        Notice::OutcomeUnknown { operation_id, .. } => Some(*operation_id),
+        _ => None,
+    };
+    let resolve = notices.iter().find_map(operation).map(commands::resolve);
     let lead = format!(
         "payoutd asked Stripe to send {asked}, and has not learned whether that happened: no answer came, or none that \
          could be read."
@@ -62,9 +67,9 @@ pub fn outcome_unknown(notices: &[Notice], voice: &Voice) -> Story {
         ),
         Block::say(
             "Usually there is nothing to do but wait. https://status.stripe.com says whether Stripe has trouble; and \
-             this is how to see how far payoutd has come:",
+             this is how to see how far payoutd has come, and how to have it looked for at once:",
         ),
-        commands::block([commands::explain(first)]),
+        commands::block([commands::explain(first)].into_iter().chain(resolve)),
     ];
     to_admin(voice, subject, blocks)
 }

@@ -29,7 +29,7 @@ pub fn event_unreadable(notices: &[Notice], voice: &Voice) -> Story {
             "Please find the payment in Stripe's dashboard (Developers, Events). If what it says is right and payoutd \
              ought to read it, an upgrade may help; until then pay it by hand if it is due.",
         ),
-        commands::block([commands::status()]),
+        commands::block([commands::failed_events(), commands::show_event(), commands::replay_failed()]),
     ];
     to_admin(voice, subject, blocks)
 }

@@ -14,7 +14,8 @@ use crate::store::rows::{AccountRow, HoldRow, MentorRow};
 use crate::store::schema::{accounts, audit_log, holds, mentors, payments, runs};
 use crate::store::types::Timestamp;
 
-async fn audit(
+/// Writes down who did what.
+pub(super) async fn audit(
     conn: &mut Conn,
     actor: &str,
     action: &str,

@@ -4,6 +4,10 @@
 pub(in crate::store) mod admin;
 pub(in crate::store) mod cases;
 mod debts;
+pub(in crate::store) mod desk_emails;
+pub(in crate::store) mod desk_events;
+pub(in crate::store) mod desk_operations;
+pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod inbox;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;

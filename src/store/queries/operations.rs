@@ -32,7 +32,8 @@ pub(in crate::store) async fn reclaim(
     let mut reclaimed = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.id;
-        match take_up(conn, row, &cases, lease, policy, now).await {
+        let step = |op: &Operation, case: &Case| next_step(op, case, policy, now);
+        match take_up(conn, row, &cases, lease, step, now).await {
             Ok(taken) => reclaimed.push(taken),
             // One that cannot be read must not keep the others from being taken up.
             Err(TxError::Store(error)) => put_aside(conn, id, &error, now).await?,
@@ -42,12 +43,13 @@ pub(in crate::store) async fn reclaim(
     Ok(reclaimed)
 }
 
-async fn take_up(
+/// Puts an operation under a lease, for the step that `choose` finds right.
+pub(super) async fn take_up(
     conn: &mut Conn,
     row: OperationRow,
     cases: &[Result<Case, StoreError>],
     lease: &Lease,
-    policy: &Policy,
+    choose: impl FnOnce(&Operation, &Case) -> Step,
     now: DateTime<Utc>,
 ) -> Result<Reclaimed, TxError> {
     let case = case_of(cases, PaymentId(row.payment_id))?.clone();
@@ -60,7 +62,7 @@ async fn take_up(
     operation.unknown_since = unknown_since.map(DateTime::from);
     operation.lease_epoch = epoch;
     operation.lease_until = lease.until;
-    let step = next_step(&operation, &case, policy, now);
+    let step = choose(&operation, &case);
     if step == Step::Send {
         operation.last_sent_at = Some(now);
     }
@@ -123,7 +125,8 @@ async fn take(conn: &mut Conn, op: &Operation, lease: &Lease, now: DateTime<Utc>
     Ok(())
 }
 
-async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Result<Case, StoreError>>, TxError> {
+/// The facts about payments, whose rows are locked.
+pub(super) async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Result<Case, StoreError>>, TxError> {
     let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked!(wanted).load(conn).await?;
     cases::load_each(conn, &rows).await

@@ -52,7 +52,7 @@ pub(super) async fn claim(
             let intent = intent(row, mentor_id, &adjustment, order.clone());
             let operation = release::commit_intent(conn, intent, lease, now).await?;
             wake_at(conn, case, None).await?;
-            return Ok(Claimed::Submit(operation));
+            return Ok(Claimed::Submit(Box::new(operation)));
         }
         Action::Owe(amount) | Action::Forgive(amount) => {
             let debtor = Debtor { mentor_id: &mentor_id, currency: case.payment.currency, payment_id: id };

@@ -1,6 +1,8 @@
 //! Projection: writes what events say into the rows that they are about. The later telling wins, whenever it comes, so
 //! that any order of the same events ends in the same rows.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
@@ -31,7 +33,8 @@ pub(in crate::store) async fn project(
     if !is_projector(conn).await? {
         return Ok(false);
     }
-    for event in batch {
+    let waiting = still_waiting(conn, batch).await?;
+    for event in batch.iter().filter(|event| waiting.contains(&event.row_id)) {
         let outcome = match &event.fact {
             Ok(fact) => {
                 let applied =
@@ -46,6 +49,14 @@ pub(in crate::store) async fn project(
         settle(conn, event, outcome, policy, now).await?;
     }
     Ok(true)
+}
+
+/// Since they were read, another daemon may have projected them, or a person may have set them aside.
+async fn still_waiting(conn: &mut Conn, batch: &[Projected]) -> Result<HashSet<i64>, TxError> {
+    let ids: Vec<i64> = batch.iter().map(|event| event.row_id).collect();
+    let waiting = events::table.filter(events::id.eq_any(ids).and(events::next_attempt_at.is_not_null()));
+    let waiting = waiting.order(events::id).select(events::id);
+    Ok(locked!(waiting).load::<i64>(conn).await?.into_iter().collect())
 }
 
 async fn settle(

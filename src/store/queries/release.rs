@@ -238,7 +238,7 @@ async fn release(
     let (payment_id, mentor_id) = (plan.payment_id, plan.mentor_id.clone());
     let order = Order::Transfer(order);
     let intent = Intent { payment_id, mentor_id, cause: String::new(), generation, key, order };
-    Ok(Claimed::Submit(commit_intent(conn, intent, lease, now).await?))
+    Ok(Claimed::Submit(Box::new(commit_intent(conn, intent, lease, now).await?)))
 }
 
 async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {

@@ -50,7 +50,8 @@ pub(in crate::store) async fn list(
     views(conn, rows).await
 }
 
-async fn views(conn: &mut Conn, rows: Vec<PaymentRow>) -> Result<Vec<PaymentView>, TxError> {
+/// Rows with all that is known of them.
+pub(super) async fn views(conn: &mut Conn, rows: Vec<PaymentRow>) -> Result<Vec<PaymentView>, TxError> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let latest: Vec<(i64, String, i32)> = operations::table
         .filter(operations::payment_id.eq_any(&ids))
