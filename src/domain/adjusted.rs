@@ -17,7 +17,7 @@ pub(super) fn done(ctx: &Context<'_>, done: &Done) -> Conclusion {
     };
     let once = format!("{}:{}", notice.kind(), op.id);
     Conclusion {
-        next: ctx.confirmed(done.stripe_id()),
+        next: ctx.confirmed(done.id()),
         payment: Some(PaymentNext::Adjusted(ctx.now)),
         hold_mentor: None,
         owed: None,

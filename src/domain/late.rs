@@ -5,6 +5,7 @@ use super::adjusted::why;
 use super::dispute::{Standing, standing};
 use super::money::MinorUnits;
 use super::notice::{Notice, Outgoing, brief};
+use super::operation::Operation;
 use super::payment::Payment;
 use super::policy::Policy;
 use super::reason::Reason;
@@ -36,6 +37,13 @@ pub fn objection(case: &Case, key: &str, reason: &Reason) -> Outgoing {
     Outgoing::to_admin(notice, "paid_despite", format!("{}:{key}", payment.id), Some(payment.id))
 }
 
+/// A payment that went wholly towards a debt.
+pub fn netted(case: &Case) -> Option<Outgoing> {
+    let payment = &case.payment;
+    let notice = Notice::Netted { payment: brief(payment, case.mentor.as_ref(), payment.mentor_due()) };
+    Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("netted:{}", payment.id), false)
+}
+
 /// A debt: there was nothing left to take back.
 pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
     let payment = &case.payment;
@@ -45,6 +53,13 @@ pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
     let to_mentor = Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("owed:{key}"), false);
     let notice = Notice::DebtRecorded { payment: summary, why: why(cause) };
     std::iter::once(Outgoing::to_admin(notice, "debt_recorded", key, Some(payment.id))).chain(to_mentor).collect()
+}
+
+/// A mentor is held by payoutd's own rule.
+pub fn mentor_paused(last: &Operation, why: String) -> Outgoing {
+    let mentor_id = last.mentor_id.clone();
+    let notice = Notice::MentorHeld { mentor: mentor_id.to_string(), mentor_id, why };
+    Outgoing::to_admin(notice, "mentor_held", last.key.as_str(), Some(last.payment_id))
 }
 
 fn paid(case: &Case, payment: &Payment) -> MinorUnits {

@@ -50,6 +50,14 @@ pub enum Notice {
         payment: PaymentBrief,
         /// When Stripe confirmed it.
         at: DateTime<Utc>,
+        /// What more was due, and went towards what the mentor owes.
+        #[serde(default)]
+        netted: MinorUnits,
+    },
+    /// To the mentor: all of a payment went towards what they owe.
+    Netted {
+        /// Which payment, with what was due.
+        payment: PaymentBrief,
     },
     /// To the mentor: the money waits for something that the mentor can do.
     OnHold {
@@ -217,6 +225,7 @@ impl Notice {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Paid { .. } => "paid",
+            Self::Netted { .. } => "netted",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
             Self::TakenBack { .. } => "taken_back",
@@ -235,6 +244,20 @@ impl Notice {
         }
     }
 
+    /// Whether a mentor is told, and not an admin.
+    pub fn is_for_mentor(&self) -> bool {
+        matches!(
+            self,
+            Self::Paid { .. }
+                | Self::Netted { .. }
+                | Self::OnHold { .. }
+                | Self::NotPaid { .. }
+                | Self::TakenBack { .. }
+                | Self::PaidAgain { .. }
+                | Self::Owed { .. }
+        )
+    }
+
     /// The payment it speaks of.
     pub fn payment(&self) -> Option<&PaymentBrief> {
         match self {
@@ -248,6 +271,7 @@ impl Notice {
             | Self::PaidDespite { payment, .. }
             | Self::TakenBack { payment, .. }
             | Self::PaidAgain { payment }
+            | Self::Netted { payment }
             | Self::Owed { payment, .. }
             | Self::DebtRecorded { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),

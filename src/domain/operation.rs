@@ -177,7 +177,7 @@ pub enum Done {
 
 impl Done {
     /// Stripe's id of it.
-    pub fn stripe_id(&self) -> &str {
+    pub fn id(&self) -> &str {
         match self {
             Self::Transfer(transfer) => transfer.id.as_str(),
             Self::Reversal(reversal) => reversal.id.as_str(),

@@ -48,7 +48,7 @@ pub struct Next {
     /// Since when its outcome is unknown.
     pub unknown_since: Option<DateTime<Utc>>,
     /// Stripe's id of what was made, once it exists.
-    pub stripe_id: Option<String>,
+    pub done_as: Option<String>,
     /// The code and words of what went wrong.
     pub error: Option<(String, String)>,
 }
@@ -116,7 +116,7 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
-        let paid = Notice::Paid { payment: brief, at: self.now };
+        let paid = Notice::Paid { payment: brief, at: self.now, netted: order.netted };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
         let by_now = may_be_paid(self.case, self.policy);
         let payment = &self.case.payment;
@@ -134,13 +134,13 @@ impl Context<'_> {
     }
 
     /// The operation's end: Stripe did it.
-    pub(super) fn confirmed(&self, stripe_id: &str) -> Next {
+    pub(super) fn confirmed(&self, done_as: &str) -> Next {
         Next {
             state: OperationState::Confirmed,
             attempts: self.op.attempts,
             next_attempt_at: None,
             unknown_since: None,
-            stripe_id: Some(stripe_id.to_owned()),
+            done_as: Some(done_as.to_owned()),
             error: None,
         }
     }
@@ -198,7 +198,7 @@ impl Context<'_> {
             attempts,
             next_attempt_at: Some(self.now + span(wait)),
             unknown_since: unknown.then(|| self.op.unknown_since.unwrap_or(self.now)),
-            stripe_id: None,
+            done_as: None,
             error: Some(error(failure)),
         };
         let notices = self.unknown_for_long(&next).into_iter().collect();
@@ -282,7 +282,7 @@ impl Context<'_> {
             attempts: self.op.attempts,
             next_attempt_at: None,
             unknown_since: None,
-            stripe_id: None,
+            done_as: None,
             error: Some(error),
         };
         Conclusion { next, payment: Some(payment), hold_mentor, owed: None, notices: Vec::new() }

@@ -99,7 +99,7 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
         Recorded::Written(conclusion) => {
             count(conclusion.next.state.word());
             let next = &conclusion.next;
-            let stripe_id = next.stripe_id.as_deref().unwrap_or("");
+            let stripe_id = next.done_as.as_deref().unwrap_or("");
             let kind = op.order.kind().word();
             let error = next.error.as_ref().map_or("", |(_, words)| words.as_str());
             if next.state == OperationState::Confirmed {

@@ -56,7 +56,7 @@ impl Jobs {
 
 fn found(payment: PaymentId, conclusion: Conclusion) -> Found {
     let next = conclusion.next;
-    match (next.state, next.stripe_id) {
+    match (next.state, next.done_as) {
         (OperationState::Confirmed, Some(made)) => Found::Adopted(payment, made),
         (OperationState::Rejected, _) => Found::Absent(payment),
         _ => {

@@ -301,6 +301,30 @@ stories! {
         assert_eq!(w.submits("a", hour(80)).await.generation, 2);
     }
 
+    /// Given three transfers in a row that Stripe refuses for good, then the mentor is paused until a person lifts it; one
+    /// that goes well in between begins the count anew.
+    async fn three_refusals_in_a_row_pause_the_mentor(w: World) {
+        w.paid_charges(&["a", "b", "c", "d", "e", "f"]).await;
+        w.picks(later()).await;
+        let refuses = async |charge: &str| {
+            let op = w.submits(charge, later()).await;
+            w.writes(&op, refused(400, "parameter_invalid"), later()).await;
+        };
+        refuses("a").await;
+        refuses("b").await;
+        let good = w.submits("c", later()).await;
+        w.writes(&good, done(&good, "tr_c"), later()).await;
+        refuses("d").await;
+        refuses("e").await;
+        assert_eq!(w.sql.count("holds").await, 0);
+        refuses("f").await;
+        assert_eq!(w.sql.row("mentor_id, source, actor, reason", "holds").await,
+            [json!("m1"), json!("automation"), json!("payoutd"), json!("the last 3 transfers were refused for good")]);
+        assert!(w.emails().await.contains(&"admin mentor_held admin@example.com".to_owned()));
+        w.hears([crate::events::account("m1", "active").told("account.updated", hour(80)).of_account("acct_m1")]).await;
+        assert_eq!(w.sql.count("holds WHERE lifted_at IS NULL").await, 1, "only a person lifts it");
+    }
+
     /// Given a transfer that Stripe refuses for good, then it fails, people are told, nothing tries again by itself;
     /// after a retry it is decided anew, under the next key.
     async fn a_refusal_for_good_waits_for_a_person(w: World) {

@@ -40,7 +40,7 @@ CREATE TRIGGER transfers_wake
     AFTER INSERT OR UPDATE OF amount, amount_reversed, stripe_charge_id, operation_key OR DELETE ON transfers
     FOR EACH ROW EXECUTE FUNCTION wake_payments_of_charge();
 DROP TABLE debt_entries, mentor_debts;
-DROP INDEX operations_one_a_generation, operations_one_adjustment;
+DROP INDEX operations_one_a_generation, operations_one_adjustment, operations_by_mentor;
 ALTER TABLE operations DROP CONSTRAINT operations_kind_known;
 ALTER TABLE operations ADD CONSTRAINT operations_kind_known CHECK (kind IN ('transfer'));
 ALTER TABLE operations DROP COLUMN cause;

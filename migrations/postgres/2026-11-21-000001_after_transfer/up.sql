@@ -17,6 +17,9 @@ CREATE UNIQUE INDEX operations_one_a_generation ON operations (payment_id, kind,
 CREATE UNIQUE INDEX operations_one_adjustment ON operations (payment_id)
     WHERE kind <> 'transfer' AND state IN ('planned', 'submitting', 'unknown');
 
+-- Serves: seeing whether a mentor's transfers are refused one after the other.
+CREATE INDEX operations_by_mentor ON operations (mentor_id, id) WHERE kind = 'transfer';
+
 -- What a mentor owes now. The row is locked by whoever is about to change it.
 CREATE TABLE mentor_debts (
     mentor_id   TEXT   NOT NULL,

@@ -97,6 +97,9 @@ BEGIN
     SELECT RAISE(ABORT, 'an operation''s parameters never change under a key');
 END;
 
+-- Serves: seeing whether a mentor's transfers are refused one after the other.
+CREATE INDEX operations_by_mentor ON operations (mentor_id, id) WHERE kind = 'transfer';
+
 -- What a mentor owes now.
 CREATE TABLE mentor_debts (
     mentor_id   TEXT   NOT NULL,

@@ -36,6 +36,21 @@ pub fn paid_again(notices: &[Notice], voice: &Voice) -> Story {
     ended(notices, voice, format!("We have sent you {what} again"), blocks, next)
 }
 
+/// All of a payment went towards what the mentor owes.
+pub fn netted(notices: &[Notice], voice: &Voice) -> Story {
+    let next = "It settles that much of what had to go back from earlier payments, so nothing was sent to your Stripe \
+        account this time. You need not do anything.";
+    let (what, blocks) = match notices {
+        [Notice::Netted { payment }] => {
+            let what = said(payment);
+            let lead = format!("You earned {what}. All of it went towards what you owe us from earlier payments.");
+            (what, vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))])
+        }
+        _ => several(notices, voice, "All of this went towards what you owe us from earlier payments:"),
+    };
+    ended(notices, voice, format!("{what} went towards what you owe"), blocks, next)
+}
+
 /// What could not be taken back comes out of what the mentor earns next.
 pub fn owed(notices: &[Notice], voice: &Voice) -> Story {
     let next = "Your Stripe account did not have the money any more, so we will keep it out of your next payments until \

@@ -14,6 +14,7 @@ pub(in crate::store) mod outbox;
 mod paid;
 mod positions;
 pub(in crate::store) mod project;
+mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, admin, cases, outbox, project, told};
+use super::{Conn, admin, cases, outbox, project, refusals, told};
 use crate::domain::facts::Fact;
 use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
@@ -229,7 +229,11 @@ async fn write_conclusion(
         admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;
     }
     write_payment(conn, op.payment_id, &op.order, conclusion, now).await?;
-    outbox::write(conn, &conclusion.notices, policy, now).await
+    outbox::write(conn, &conclusion.notices, policy, now).await?;
+    if conclusion.payment == Some(PaymentNext::Failed) {
+        refusals::pause_after_several(conn, op, policy, now).await?;
+    }
+    Ok(())
 }
 
 async fn write_operation(
@@ -250,7 +254,7 @@ async fn write_operation(
             operations::unknown_since.eq(next.unknown_since.map(Timestamp::from)),
             operations::lease_owner.eq(None::<String>),
             operations::lease_until.eq(None::<Timestamp>),
-            operations::stripe_id.eq(&next.stripe_id),
+            operations::stripe_id.eq(&next.done_as),
             operations::stripe_request_id.eq(request_id),
             operations::error_code.eq(code),
             operations::error.eq(words),

@@ -8,6 +8,7 @@ use super::debts::{self, Debtor};
 use super::{Conn, cases, outbox, paid, project};
 use crate::domain::adjust::FirstOrder;
 use crate::domain::ids::{AccountId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
+use crate::domain::late;
 use crate::domain::money::MinorUnits;
 use crate::domain::operation::{Operation, OperationState, Order, TransferOrder, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
@@ -195,7 +196,11 @@ async fn claim_one(
             }
             let generation = latest.map_or(0, |(generation, _)| generation) + 1;
             let key = transfer_key(&PaymentKey::new(&row.payment_key), generation);
-            release(conn, &plan, generation, key, lease, now).await
+            let claimed = release(conn, &plan, generation, key, lease, now).await?;
+            if matches!(claimed, Claimed::Adjusted(_)) {
+                outbox::write(conn, &Vec::from_iter(late::netted(case)), policy, now).await?;
+            }
+            Ok(claimed)
         }
         Decision::Wait(pause) => Ok(Claimed::Waits(id, pause)),
         Decision::Hold(reasons) => Ok(Claimed::Held(id, reasons)),
