@@ -1,6 +1,7 @@
 //! The settings: strict TOML, the environment over it, and every rule that values must keep.
 //! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
 
+mod after;
 mod checker;
 mod credentials;
 mod cron;
@@ -24,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use after::{AfterTransfer, FeeBearer, LateAction};
 pub use cron::Cron;
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
@@ -68,6 +70,8 @@ pub struct Config {
     pub window: Window,
     /// When and how due payments are released.
     pub release: Release,
+    /// What to do once the money has left.
+    pub after_transfer: AfterTransfer,
     /// How attempts are spaced.
     pub retry: Retry,
     /// What happens to unknown outcomes.
@@ -155,6 +159,7 @@ impl Config {
             fees: Fees::read(r),
             window: Window::read(r),
             release: Release::read(r),
+            after_transfer: AfterTransfer::read(r),
             retry: Retry::read(r),
             rescue: Rescue::read(r),
             breaker: Breaker::read(r),

@@ -12,7 +12,7 @@ use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
 use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId};
 use payoutd::domain::money::{Currency, MinorUnits};
-use payoutd::domain::operation::TransferOrder;
+use payoutd::domain::operation::{Order, TransferOrder};
 use payoutd::ports::StripeGateway;
 use payoutd::stripe::API_VERSION;
 use scripted_server::{Act, ScriptedServer, Seen, client, settings};
@@ -70,9 +70,13 @@ async fn requests() -> Vec<Seen> {
         source_transaction: charge.clone(),
         transfer_group: "group & [brackets] = 100 % ü".into(),
         payment_id: PaymentId(42),
+        netted: MinorUnits::ZERO,
+        kept: MinorUnits::new(10_000).unwrap(),
+        refunds: vec![],
     };
-    client.create_transfer(&key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();
-    client.find_transfer(&key, &order).await.result.unwrap();
+    let order = Order::Transfer(order);
+    client.carry_out(&key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();
+    client.find(&key, &order).await.result.unwrap();
     client.disputes_of(&charge).await.result.unwrap();
     client.charge(&charge).await.result.unwrap();
     client.account(&AccountId::new("acct_1")).await.result.unwrap();

@@ -12,6 +12,8 @@ mod world;
 
 #[path = "store_conformance/accounts.rs"]
 mod accounts;
+#[path = "store_conformance/after.rs"]
+mod after;
 #[path = "store_conformance/away.rs"]
 mod away;
 #[path = "store_conformance/constraints.rs"]

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use payoutd::domain::facts::TransferFact;
 use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId};
 use payoutd::domain::money::{Currency, MinorUnits};
-use payoutd::domain::operation::TransferOrder;
+use payoutd::domain::operation::{Done, Order, TransferOrder};
 use payoutd::domain::triage::{Failure, Refusal};
 use payoutd::ports::{Called, StripeGateway};
 use payoutd::stripe::{API_VERSION, Client, Settings};
@@ -36,6 +36,9 @@ fn order() -> TransferOrder {
         source_transaction: ChargeId::new("ch_1"),
         transfer_group: "booking_7".into(),
         payment_id: PaymentId(42),
+        netted: MinorUnits::ZERO,
+        kept: MinorUnits::new(10_000).unwrap(),
+        refunds: vec![],
     }
 }
 
@@ -81,8 +84,35 @@ async fn impatient(server: &ScriptedServer) -> Client {
     client(Settings { call_timeout: Duration::from_millis(300), ..settings(&server.base) })
 }
 
+async fn create_transfer(
+    client: &Client,
+    key: &IdempotencyKey,
+    order: &TransferOrder,
+    not_after: chrono::DateTime<chrono::Utc>,
+) -> Called<TransferFact> {
+    let called = client.carry_out(key, &Order::Transfer(order.clone()), not_after).await;
+    of_transfer(called, as_transfer)
+}
+
+async fn find_transfer(client: &Client, key: &IdempotencyKey, order: &TransferOrder) -> Called<Option<TransferFact>> {
+    let called = client.find(key, &Order::Transfer(order.clone())).await;
+    of_transfer(called, |found| found.map(as_transfer))
+}
+
+fn of_transfer<A, B>(called: Called<A>, as_transfer: impl FnOnce(A) -> B) -> Called<B> {
+    let Called { result, status, request_id, took } = called;
+    Called { result: result.map(as_transfer), status, request_id, took }
+}
+
+fn as_transfer(done: Done) -> TransferFact {
+    match done {
+        Done::Transfer(transfer) => transfer,
+        other => panic!("not a transfer: {other:?}"),
+    }
+}
+
 async fn create(client: &Client) -> Called<TransferFact> {
-    client.create_transfer(&key(), &order(), FAR).await
+    create_transfer(client, &key(), &order(), FAR).await
 }
 
 /// One POST against one act.
@@ -97,11 +127,11 @@ async fn create_against(act: Act) -> (Called<TransferFact>, ScriptedServer) {
 async fn nothing_is_sent_once_the_lease_has_run_out() {
     let (server, client) = scripted([Act::json(200, transfer("tr_1", Some(OPERATION)))]).await;
     let now = payoutd::ports::Clock::now(&StandingClock);
-    let called = client.create_transfer(&key(), &order(), now).await;
+    let called = create_transfer(&client, &key(), &order(), now).await;
     assert_not_sent(&called);
     assert!(server.seen().is_empty());
     let later = now + chrono::TimeDelta::milliseconds(1);
-    assert!(client.create_transfer(&key(), &order(), later).await.result.is_ok());
+    assert!(create_transfer(&client, &key(), &order(), later).await.result.is_ok());
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -338,7 +368,7 @@ async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one
 }
 
 async fn create_and_count(client: &Client, server: &ScriptedServer, key: &str) {
-    let called = client.create_transfer(&IdempotencyKey::new(key), &order(), FAR).await;
+    let called = create_transfer(&client, &IdempotencyKey::new(key), &order(), FAR).await;
     let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key]).count();
     match &called.result {
         Ok(_) => assert_eq!(arrived, 1, "{key}"),
@@ -407,7 +437,7 @@ async fn no_more_calls_are_under_way_than_allowed() {
 #[tokio::test]
 async fn a_key_that_cannot_stand_in_a_header_is_not_sent() {
     let (server, client) = scripted([]).await;
-    let called = client.create_transfer(&IdempotencyKey::new("two\r\nlines"), &order(), FAR).await;
+    let called = create_transfer(&client, &IdempotencyKey::new("two\r\nlines"), &order(), FAR).await;
     assert_not_sent(&called);
     assert_eq!(server.connections(), 0);
 }
@@ -419,7 +449,7 @@ async fn a_transfer_is_found_by_its_key_on_whatever_page_it_is() {
         page(&[transfer("tr_1", Some(OPERATION))], false),
     ];
     let (server, client) = scripted(pages).await;
-    let found = client.find_transfer(&key(), &order()).await.result.unwrap().unwrap();
+    let found = find_transfer(&client, &key(), &order()).await.result.unwrap().unwrap();
     assert_eq!(found.id.as_str(), "tr_1");
     let targets: Vec<_> = server.seen().into_iter().map(|seen| seen.target).collect();
     let expected = ["limit=100&transfer_group=booking_7", "limit=100&starting_after=tr_2&transfer_group=booking_7"];
@@ -429,7 +459,7 @@ async fn a_transfer_is_found_by_its_key_on_whatever_page_it_is() {
 #[tokio::test]
 async fn a_transfer_is_absent_only_when_every_page_was_read() {
     let (_server, client) = scripted([page(&[transfer("tr_2", None)], true), page(&[], false)]).await;
-    assert_eq!(client.find_transfer(&key(), &order()).await.result, Ok(None));
+    assert_eq!(find_transfer(&client, &key(), &order()).await.result, Ok(None));
 
     let first = || page(&[transfer("tr_2", None)], true);
     for second in [
@@ -441,7 +471,7 @@ async fn a_transfer_is_absent_only_when_every_page_was_read() {
         first(),
     ] {
         let (_server, client) = scripted([first(), second.clone()]).await;
-        let called = client.find_transfer(&key(), &order()).await;
+        let called = find_transfer(&client, &key(), &order()).await;
         assert!(called.result.is_err(), "{second:?}: {called:?}");
     }
 }
@@ -450,14 +480,14 @@ async fn a_transfer_is_absent_only_when_every_page_was_read() {
 async fn a_transfer_under_our_key_that_is_not_as_ordered_is_unreadable() {
     let other = changed(transfer("tr_1", Some(OPERATION)), "amount", json!(1));
     let (_server, client) = scripted([page(&[other], false)]).await;
-    assert_unreadable(&client.find_transfer(&key(), &order()).await, 200);
+    assert_unreadable(&find_transfer(&client, &key(), &order()).await, 200);
 }
 
 #[tokio::test]
 async fn of_two_transfers_under_our_key_the_first_is_adopted() {
     let later = changed(transfer("tr_0", Some(OPERATION)), "created", json!(1_799_999_500));
     let (_server, client) = scripted([page(&[later, transfer("tr_1", Some(OPERATION))], false)]).await;
-    let found = client.find_transfer(&key(), &order()).await.result.unwrap().unwrap();
+    let found = find_transfer(&client, &key(), &order()).await.result.unwrap().unwrap();
     assert_eq!(found.id.as_str(), "tr_1");
 }
 

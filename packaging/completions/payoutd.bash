@@ -1518,7 +1518,7 @@ _payoutd() {
             fi
             case "${prev}" in
                 --status)
-                    COMPREPLY=($(compgen -W "unpaid pending held refunded releasing failed transferred" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "unpaid pending held refunded releasing failed transferred netted" -- "${cur}"))
                     return 0
                     ;;
                 --mentor)
@@ -1526,7 +1526,7 @@ _payoutd() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred failed" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred netted failed" -- "${cur}"))
                     return 0
                     ;;
                 --since)

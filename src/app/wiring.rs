@@ -11,8 +11,10 @@ use tokio_util::task::TaskTracker;
 use super::reload::SharedMail;
 use super::{LockError, SystemClock};
 use crate::config::{
-    Config, ConfigError, DatabaseUrl, KeyMode, MailParts, MailTransport, Migrate, SmtpTls, SmtpUrl, StripeParts,
+    Config, ConfigError, DatabaseUrl, FeeBearer, KeyMode, LateAction, MailParts, MailTransport, Migrate, SmtpTls,
+    SmtpUrl, StripeParts,
 };
+use crate::domain::adjust::{self, AfterPolicy};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
@@ -120,7 +122,20 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
         },
         admin_email: config.mail.admin_email.clone().unwrap_or_default(),
         retry: retry_policy(config),
+        after: after_policy(config),
     })
+}
+
+fn after_policy(config: &Config) -> AfterPolicy {
+    let action = |action: LateAction| match action {
+        LateAction::Alert => adjust::LateAction::Alert,
+        LateAction::Reverse => adjust::LateAction::Reverse,
+    };
+    AfterPolicy {
+        open_dispute: action(config.after_transfer.open_dispute),
+        late_flag: action(config.after_transfer.late_flag),
+        mentor_pays_dispute_fee: config.after_transfer.dispute_fee == FeeBearer::Mentor,
+    }
 }
 
 fn retry_policy(config: &Config) -> RetryPolicy {

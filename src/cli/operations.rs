@@ -247,12 +247,10 @@ fn instead(state: OperationState, id: OperationId) -> String {
 fn tell(id: OperationId, found: &Found) {
     match found {
         Found::Adopted(payment, transfer) => {
-            outln!("Operation {id} was done: Stripe has the transfer {transfer}. Payment {payment} is transferred.");
+            outln!("Operation {id} was done: Stripe has {transfer}, for payment {payment}.");
         }
         Found::Absent(payment) => {
-            outln!(
-                "Operation {id} was never carried out: Stripe has no such transfer, and none can come of it any more."
-            );
+            outln!("Operation {id} was never carried out: Stripe has no such thing, and none can come of it any more.");
             outln!("Payment {payment} goes into the next run, under a new key and after every check.");
         }
         Found::Unknown { payment, why, next_attempt_at } => {

@@ -14,6 +14,8 @@ pub struct Dispute {
     pub amount: MinorUnits,
     /// In what.
     pub currency: Currency,
+    /// Stripe's fee for it, in the same currency where it settles in that.
+    pub fee: MinorUnits,
     /// Stripe's word for where it stands; a word that we do not know is kept as it is.
     pub status: String,
     /// The customer's reason, as Stripe words it.

@@ -180,6 +180,16 @@ pub fn transfer_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super:
     direct(object, "transfer", told_at, |event| read::transfer_of(event, event.read()?))
 }
 
+/// Reads a refund as the API answers it. `None` for one that is of no charge.
+pub fn refund_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<Option<super::facts::RefundFact>, EventError> {
+    direct(object, "refund", told_at, |event| read::refund_of(event, event.read()?))
+}
+
+/// Reads a transfer reversal as the API answers it.
+pub fn reversal_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::ReversalFact, EventError> {
+    direct(object, "transfer_reversal", told_at, |event| read::reversal_of(event, event.read()?))
+}
+
 /// Reads a connected account as the API answers it.
 pub fn account_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::AccountFact, EventError> {
     direct(object, "account", told_at, |event| Ok(read::account_of(event, event.read()?)))

@@ -107,6 +107,17 @@ pub(super) struct Dispute {
     pub status: String,
     #[serde(default)]
     pub reason: String,
+    #[serde(default)]
+    pub balance_transactions: Vec<DisputeMovement>,
+}
+
+/// What a dispute moved on the platform's balance.
+#[derive(Debug, Deserialize)]
+pub(super) struct DisputeMovement {
+    #[serde(default)]
+    pub fee: i64,
+    #[serde(default)]
+    pub currency: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +131,16 @@ pub(super) struct Transfer {
     pub destination: Option<Expandable>,
     pub source_transaction: Option<Expandable>,
     pub transfer_group: Option<String>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Reversal {
+    pub id: String,
+    pub amount: i64,
+    pub currency: String,
+    pub created: i64,
+    pub transfer: Transfer,
     pub metadata: Option<BTreeMap<String, String>>,
 }
 

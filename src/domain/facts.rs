@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::dispute::Dispute;
-use super::ids::{AccountId, ChargeId, EventId, IntentId, PaymentKey, PayoutId, RefundId, SessionId, TransferId};
+use super::ids::{
+    AccountId, ChargeId, EventId, IntentId, PaymentKey, PayoutId, RefundId, ReversalId, SessionId, TransferId,
+};
 use super::mentor::Capability;
 use super::money::{Currency, MinorUnits};
 use super::payment::{Collection, words};
@@ -143,6 +145,23 @@ pub struct TransferFact {
     /// What groups it with others.
     pub transfer_group: Option<String>,
     /// The key under which payoutd asked for it, from its metadata; `None` for a transfer of other hands.
+    pub operation_key: Option<String>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A transfer reversal; it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversalFact {
+    /// Stripe's id.
+    pub id: ReversalId,
+    /// The transfer, with what has been taken back of it by then.
+    pub transfer: TransferFact,
+    /// How much.
+    pub amount: MinorUnits,
+    /// In what.
+    pub currency: Currency,
+    /// The key under which payoutd asked for it, from its metadata; `None` for a reversal of other hands.
     pub operation_key: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,

@@ -88,6 +88,10 @@ text_id!(
     RefundId
 );
 text_id!(
+    /// A Stripe transfer reversal, `trr_…`.
+    ReversalId
+);
+text_id!(
     /// A Stripe payout to a bank, `po_…`.
     PayoutId
 );

@@ -1,6 +1,8 @@
 //! The rules about money, and nothing else. Domain never waits, reads a clock, talks to a database or to
 //! Stripe: `now` and every fact are arguments, and what to do is returned as data.
 
+pub mod adjust;
+mod adjusted;
 pub mod assemble;
 pub mod breaker;
 pub mod dispute;
@@ -10,6 +12,7 @@ pub mod facts;
 pub mod fees;
 pub mod hold;
 pub mod ids;
+pub mod late;
 pub mod mentor;
 pub mod money;
 pub mod notice;

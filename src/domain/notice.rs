@@ -50,6 +50,14 @@ pub enum Notice {
         payment: PaymentBrief,
         /// When Stripe confirmed it.
         at: DateTime<Utc>,
+        /// What more was due, and went towards what the mentor owes.
+        #[serde(default)]
+        netted: MinorUnits,
+    },
+    /// To the mentor: all of a payment went towards what they owe.
+    Netted {
+        /// Which payment, with what was due.
+        payment: PaymentBrief,
     },
     /// To the mentor: the money waits for something that the mentor can do.
     OnHold {
@@ -62,6 +70,32 @@ pub enum Notice {
     NotPaid {
         /// Which payment.
         payment: PaymentBrief,
+    },
+    /// To the mentor: part of a payment, or all of it, was taken back.
+    TakenBack {
+        /// Which payment, with what was taken.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
+    },
+    /// To the mentor: what was taken back is paid again.
+    PaidAgain {
+        /// Which payment, with what was paid.
+        payment: PaymentBrief,
+    },
+    /// To the mentor: what could not be taken back comes out of what they earn next.
+    Owed {
+        /// Which payment, with what is owed.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
+    },
+    /// To the admin: the same.
+    DebtRecorded {
+        /// Which payment, with what is owed.
+        payment: PaymentBrief,
+        /// Why it was to be taken back, in words.
+        why: String,
     },
     /// To the admin: Stripe refused a transfer for good.
     PaymentFailed {
@@ -191,8 +225,13 @@ impl Notice {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Paid { .. } => "paid",
+            Self::Netted { .. } => "netted",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
+            Self::TakenBack { .. } => "taken_back",
+            Self::PaidAgain { .. } => "paid_again",
+            Self::Owed { .. } => "owed",
+            Self::DebtRecorded { .. } => "debt_recorded",
             Self::PaymentFailed { .. } => "payment_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::BreakerOpened { .. } => "breaker_opened",
@@ -205,6 +244,20 @@ impl Notice {
         }
     }
 
+    /// Whether a mentor is told, and not an admin.
+    pub fn is_for_mentor(&self) -> bool {
+        matches!(
+            self,
+            Self::Paid { .. }
+                | Self::Netted { .. }
+                | Self::OnHold { .. }
+                | Self::NotPaid { .. }
+                | Self::TakenBack { .. }
+                | Self::PaidAgain { .. }
+                | Self::Owed { .. }
+        )
+    }
+
     /// The payment it speaks of.
     pub fn payment(&self) -> Option<&PaymentBrief> {
         match self {
@@ -215,7 +268,12 @@ impl Notice {
             | Self::Unassigned { payment, .. }
             | Self::NeedsAttention { payment, .. }
             | Self::FundsShort { payment }
-            | Self::PaidDespite { payment, .. } => Some(payment),
+            | Self::PaidDespite { payment, .. }
+            | Self::TakenBack { payment, .. }
+            | Self::PaidAgain { payment }
+            | Self::Netted { payment }
+            | Self::Owed { payment, .. }
+            | Self::DebtRecorded { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
             Self::BreakerOpened { .. } | Self::MentorHeld { .. } | Self::EventUnreadable { .. } => None,
         }

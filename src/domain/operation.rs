@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AccountId, ChargeId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
+use super::facts::{ReversalFact, TransferFact};
+use super::ids::{
+    AccountId, ChargeId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey, RefundId, TransferId,
+};
 use super::money::{Currency, MinorUnits};
 use super::payment::words;
 use super::release::Plan;
@@ -39,9 +42,34 @@ pub struct TransferOrder {
     pub transfer_group: String,
     /// The payment's row, for the transfer's metadata.
     pub payment_id: PaymentId,
+    /// What of the mentor's part went towards their debt instead.
+    #[serde(default)]
+    pub netted: MinorUnits,
+    /// What of the charge had not been refunded then: later refunds take their share of the transfer by this measure.
+    #[serde(default)]
+    pub kept: MinorUnits,
+    /// The refunds that this measure knew of.
+    #[serde(default)]
+    pub refunds: Vec<RefundId>,
 }
 
 impl TransferOrder {
+    /// The mentor's part: what is sent, and what went towards their debt.
+    pub fn gross(&self) -> MinorUnits {
+        self.amount.checked_add(self.netted).unwrap_or(self.amount)
+    }
+
+    /// Whether another order would pay the same part of the same charge to the same account.
+    pub fn is_still(&self, other: &Self) -> bool {
+        let unmeasured = |order: &Self| Self { amount: order.gross(), netted: MinorUnits::ZERO, ..order.clone() };
+        let (ours, theirs) = (unmeasured(self), unmeasured(other));
+        // Operations of before the measure was recorded have none.
+        if self.kept == MinorUnits::ZERO {
+            return ours == Self { kept: MinorUnits::ZERO, refunds: Vec::new(), ..theirs };
+        }
+        ours == theirs
+    }
+
     /// The order that a plan asks for.
     pub fn from_plan(plan: &Plan) -> Self {
         Self {
@@ -51,6 +79,108 @@ impl TransferOrder {
             source_transaction: plan.charge_id.clone(),
             transfer_group: plan.transfer_group.clone(),
             payment_id: plan.payment_id,
+            netted: plan.netted,
+            kept: plan.kept,
+            refunds: plan.refunds.clone(),
+        }
+    }
+}
+
+/// The frozen parameters of a transfer reversal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReversalOrder {
+    /// How much, in minor units.
+    pub amount: MinorUnits,
+    /// In what.
+    pub currency: Currency,
+    /// Of which transfer.
+    pub transfer_id: TransferId,
+    /// The payment's row, for the reversal's metadata.
+    pub payment_id: PaymentId,
+}
+
+words!(
+    /// What an operation does at Stripe.
+    OperationKind {
+        /// Pays the mentor.
+        Transfer = "transfer",
+        /// Pays the mentor again what payoutd had taken back, once the cause is gone.
+        Restore = "restore",
+        /// Takes back from the mentor.
+        Reversal = "reversal",
+    }
+);
+
+/// The frozen parameters of an operation, stored as JSON with it, under its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// `POST /v1/transfers`
+    Transfer(TransferOrder),
+    /// `POST /v1/transfers` again, for what was taken back.
+    Restore(TransferOrder),
+    /// `POST /v1/transfers/{id}/reversals`
+    Reversal(ReversalOrder),
+}
+
+impl Order {
+    /// What it does.
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Transfer(_) => OperationKind::Transfer,
+            Self::Restore(_) => OperationKind::Restore,
+            Self::Reversal(_) => OperationKind::Reversal,
+        }
+    }
+
+    /// How much money it moves.
+    pub fn amount(&self) -> MinorUnits {
+        match self {
+            Self::Transfer(order) | Self::Restore(order) => order.amount,
+            Self::Reversal(order) => order.amount,
+        }
+    }
+
+    /// In what.
+    pub fn currency(&self) -> Currency {
+        match self {
+            Self::Transfer(order) | Self::Restore(order) => order.currency,
+            Self::Reversal(order) => order.currency,
+        }
+    }
+
+    /// As it is stored.
+    pub fn parameters(&self) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            Self::Transfer(order) | Self::Restore(order) => serde_json::to_value(order),
+            Self::Reversal(order) => serde_json::to_value(order),
+        }
+    }
+
+    /// Reads what is stored.
+    pub fn read(kind: OperationKind, parameters: &serde_json::Value) -> Result<Self, serde_json::Error> {
+        Ok(match kind {
+            OperationKind::Transfer => Self::Transfer(TransferOrder::deserialize(parameters)?),
+            OperationKind::Restore => Self::Restore(TransferOrder::deserialize(parameters)?),
+            OperationKind::Reversal => Self::Reversal(ReversalOrder::deserialize(parameters)?),
+        })
+    }
+}
+
+/// What Stripe did for an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// A transfer.
+    Transfer(TransferFact),
+    /// A reversal.
+    Reversal(ReversalFact),
+}
+
+impl Done {
+    /// Stripe's id of it.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Transfer(transfer) => transfer.id.as_str(),
+            Self::Reversal(reversal) => reversal.id.as_str(),
         }
     }
 }
@@ -60,16 +190,18 @@ impl TransferOrder {
 pub struct Operation {
     /// Its row.
     pub id: OperationId,
-    /// The payment it pays.
+    /// The payment that it is about.
     pub payment_id: PaymentId,
-    /// Who is paid.
+    /// The mentor whose money it moves.
     pub mentor_id: MentorId,
+    /// What brought it about: a refund's or dispute's id, or `flag`; empty for the first transfer.
+    pub cause: String,
     /// Goes up only after a definite refusal.
     pub generation: i32,
     /// The key it is sent under, always.
     pub key: IdempotencyKey,
     /// What is asked for, always.
-    pub order: TransferOrder,
+    pub order: Order,
     /// Whether some earlier request may have been carried out.
     pub maybe_done: bool,
     /// Attempts that count against the limit.
@@ -90,4 +222,9 @@ pub struct Operation {
 /// restored or begun anew cannot pay again what was paid in the last day.
 pub fn transfer_key(payment: &PaymentKey, generation: i32) -> IdempotencyKey {
     IdempotencyKey::new(format!("payoutd:transfer:{payment}:{generation}"))
+}
+
+/// The key of an operation that follows a transfer. It names the payment and the cause.
+pub fn adjustment_key(kind: OperationKind, payment: &PaymentKey, cause: &str, generation: i32) -> IdempotencyKey {
+    IdempotencyKey::new(format!("payoutd:{kind}:{payment}:{cause}:{generation}"))
 }

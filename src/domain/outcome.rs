@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::adjust::FLAG;
+use super::adjusted;
 use super::facts::TransferFact;
 use super::ids::TransferId;
+use super::late;
 use super::money::MinorUnits;
 use super::notice::{Notice, Outgoing, PaymentBrief, brief};
-use super::operation::{Operation, OperationState};
+use super::operation::{Done, Operation, OperationState, Order, TransferOrder};
 use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
 use super::policy::{Policy, RetryPolicy};
 use super::reason::Reason;
@@ -21,11 +24,11 @@ use super::triage::{Failure, Verdict, triage};
 /// What an attempt brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attempted {
-    /// The transfer exists: Stripe answered so, or a look-up found it.
-    Done(TransferFact),
+    /// It exists: Stripe answered so, or a look-up found it.
+    Done(Done),
     /// The request failed.
     Failed(Failure),
-    /// A look-up found no such transfer.
+    /// A look-up found no such thing.
     NotFound,
     /// A look-up, or the reading of the charge beforehand, failed; no request for a transfer left.
     NotAsked(Failure),
@@ -44,8 +47,8 @@ pub struct Next {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// Since when its outcome is unknown.
     pub unknown_since: Option<DateTime<Utc>>,
-    /// Stripe's id, once it exists.
-    pub transfer_id: Option<TransferId>,
+    /// Stripe's id of what was made, once it exists.
+    pub done_as: Option<String>,
     /// The code and words of what went wrong.
     pub error: Option<(String, String)>,
 }
@@ -53,8 +56,10 @@ pub struct Next {
 /// What a payment becomes, where the operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaymentNext {
-    /// Its transfer exists.
-    Transferred(TransferId, TransferStatus),
+    /// Its transfer exists; to be looked at again where the facts have changed in the meantime.
+    Transferred(TransferId, TransferStatus, bool),
+    /// It stays paid: what followed the transfer is at its end. To be looked at again, not before the time.
+    Adjusted(DateTime<Utc>),
     /// To be decided anew, not before the pause.
     Again(Option<Pause>),
     /// Refused for good.
@@ -70,6 +75,8 @@ pub struct Conclusion {
     pub payment: Option<PaymentNext>,
     /// A hold to place on the mentor, with Stripe's words.
     pub hold_mentor: Option<String>,
+    /// What could not be taken back, and is the mentor's debt from now on.
+    pub owed: Option<MinorUnits>,
     /// Whom to tell.
     pub notices: Vec<Outgoing>,
 }
@@ -78,7 +85,7 @@ impl PaymentNext {
     /// The status that it stands for.
     pub fn status(&self) -> PaymentStatus {
         match self {
-            Self::Transferred(..) => PaymentStatus::Transferred,
+            Self::Transferred(..) | Self::Adjusted(_) => PaymentStatus::Transferred,
             Self::Again(_) => PaymentStatus::Pending,
             Self::Failed => PaymentStatus::Failed,
         }
@@ -88,40 +95,53 @@ impl PaymentNext {
 /// Concludes an attempt. `case` holds the facts as they are now, under the payment's lock.
 pub fn conclude(op: &Operation, attempted: &Attempted, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Conclusion {
     let ctx = Context { op, case, policy, now };
-    match attempted {
-        Attempted::Done(transfer) => ctx.done(transfer),
-        Attempted::Failed(failure) => ctx.failed(failure),
-        Attempted::NotFound => ctx.not_found(),
-        Attempted::NotAsked(failure) => ctx.not_asked(failure),
-        Attempted::Withdrawn(why) => ctx.withdrawn(why),
+    match (attempted, &op.order) {
+        (Attempted::Done(Done::Transfer(transfer)), Order::Transfer(order)) => ctx.done(transfer, order),
+        (Attempted::Done(done), _) => adjusted::done(&ctx, done),
+        (Attempted::Failed(failure), _) => ctx.failed(failure),
+        (Attempted::NotFound, _) => ctx.not_found(),
+        (Attempted::NotAsked(failure), _) => ctx.not_asked(failure),
+        (Attempted::Withdrawn(why), _) => ctx.withdrawn(why),
     }
 }
 
-struct Context<'a> {
-    op: &'a Operation,
-    case: &'a Case,
-    policy: &'a Policy,
-    now: DateTime<Utc>,
+/// What a conclusion is drawn from.
+pub(super) struct Context<'a> {
+    pub op: &'a Operation,
+    pub case: &'a Case,
+    pub policy: &'a Policy,
+    pub now: DateTime<Utc>,
 }
 
 impl Context<'_> {
-    fn done(&self, transfer: &TransferFact) -> Conclusion {
+    fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
-        let paid = Notice::Paid { payment: brief.clone(), at: self.now };
+        let paid = Notice::Paid { payment: brief, at: self.now, netted: order.netted };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
-        let despite = may_be_paid(self.case, self.policy).err().map(|reasons| self.paid_despite(brief, &reasons));
+        let by_now = may_be_paid(self.case, self.policy);
+        let payment = &self.case.payment;
+        let kept = payment.amount.saturating_sub(payment.refunded);
+        let changed = payment.flag.is_some() || !self.case.disputes.is_empty() || kept != order.kept;
+        let despite = by_now.err().unwrap_or_default();
+        let despite = despite.iter().map(|reason| late::objection(self.case, objection_key(reason), reason));
         Conclusion {
-            next: Next {
-                state: OperationState::Confirmed,
-                attempts: self.op.attempts,
-                next_attempt_at: None,
-                unknown_since: None,
-                transfer_id: Some(transfer.id.clone()),
-                error: None,
-            },
-            payment: Some(PaymentNext::Transferred(transfer.id.clone(), transfer_status(transfer))),
+            next: self.confirmed(transfer.id.as_str()),
+            payment: Some(PaymentNext::Transferred(transfer.id.clone(), transfer_status(transfer), changed)),
             hold_mentor: None,
+            owed: None,
             notices: to_mentor.into_iter().chain(despite).collect(),
+        }
+    }
+
+    /// The operation's end: Stripe did it.
+    pub(super) fn confirmed(&self, done_as: &str) -> Next {
+        Next {
+            state: OperationState::Confirmed,
+            attempts: self.op.attempts,
+            next_attempt_at: None,
+            unknown_since: None,
+            done_as: Some(done_as.to_owned()),
+            error: None,
         }
     }
 
@@ -133,10 +153,20 @@ impl Context<'_> {
             Verdict::StopTheWorld => {
                 self.again(failure, self.op.attempts, self.policy.retry.rescue, self.op.maybe_done)
             }
+            _ if self.follows_a_transfer() => adjusted::refused(self, failure, verdict),
             Verdict::WaitForFunds => self.wait_for_funds(failure),
             Verdict::HoldMentor => self.hold_mentor(failure),
             Verdict::Reject => self.failed_for_good(failure, self.op.attempts + 1),
         }
+    }
+
+    fn follows_a_transfer(&self) -> bool {
+        !matches!(self.op.order, Order::Transfer(_))
+    }
+
+    /// What becomes of the payment when the operation ended without anything done, and nothing more is known.
+    fn undone(&self) -> PaymentNext {
+        if self.follows_a_transfer() { PaymentNext::Adjusted(self.now) } else { PaymentNext::Again(None) }
     }
 
     fn counted(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
@@ -150,6 +180,8 @@ impl Context<'_> {
         // An unknown outcome is never turned into a failure by a counter: it is the rescuer's from here.
         if unknown {
             self.again(failure, attempts, retry.rescue, true)
+        } else if self.follows_a_transfer() {
+            adjusted::given_up(self, failure, attempts)
         } else {
             self.failed_for_good(failure, attempts)
         }
@@ -160,23 +192,23 @@ impl Context<'_> {
         self.again(failure, self.op.attempts, wait, self.op.maybe_done || verdict == Verdict::AskAgain)
     }
 
-    fn again(&self, failure: &Failure, attempts: u32, wait: Duration, unknown: bool) -> Conclusion {
+    pub(super) fn again(&self, failure: &Failure, attempts: u32, wait: Duration, unknown: bool) -> Conclusion {
         let next = Next {
             state: if unknown { OperationState::Unknown } else { OperationState::Planned },
             attempts,
             next_attempt_at: Some(self.now + span(wait)),
             unknown_since: unknown.then(|| self.op.unknown_since.unwrap_or(self.now)),
-            transfer_id: None,
+            done_as: None,
             error: Some(error(failure)),
         };
         let notices = self.unknown_for_long(&next).into_iter().collect();
-        Conclusion { next, payment: None, hold_mentor: None, notices }
+        Conclusion { next, payment: None, hold_mentor: None, owed: None, notices }
     }
 
     fn wait_for_funds(&self, failure: &Failure) -> Conclusion {
         let pause = Pause { until: self.now + span(self.policy.retry.funds), why: WaitWhy::Funds };
         let notice = Notice::FundsShort { payment: self.brief() };
-        let day = format!("{}:{}", self.now.format("%Y-%m-%d"), self.op.order.currency);
+        let day = format!("{}:{}", self.now.format("%Y-%m-%d"), self.op.order.currency());
         let told = Outgoing::to_admin(notice, "funds_short", day, Some(self.op.payment_id));
         Conclusion { notices: vec![told], ..self.rejected(error(failure), PaymentNext::Again(Some(pause)), None) }
     }
@@ -216,8 +248,8 @@ impl Context<'_> {
     fn not_found(&self) -> Conclusion {
         let settled_at = self.op.last_sent_at.map(|sent| sent + span(self.policy.retry.absence_grace));
         if settled_at.is_none_or(|at| at <= self.now) {
-            let why = "no such transfer exists at Stripe: the request was never carried out";
-            return self.rejected(("absent".into(), why.into()), PaymentNext::Again(None), None);
+            let why = "Stripe has no such thing: the request was never carried out";
+            return self.rejected(("absent".into(), why.into()), self.undone(), None);
         }
         let failure = Failure::NoAnswer("not found yet; an earlier request may still be under way".into());
         // A look that a person asked for may come early: what would be sent again under its key is not put off by it.
@@ -235,19 +267,25 @@ impl Context<'_> {
     }
 
     fn withdrawn(&self, why: &str) -> Conclusion {
-        self.rejected(("withdrawn".into(), why.to_owned()), PaymentNext::Again(None), None)
+        self.rejected(("withdrawn".into(), why.to_owned()), self.undone(), None)
     }
 
-    fn rejected(&self, error: (String, String), payment: PaymentNext, hold_mentor: Option<String>) -> Conclusion {
+    /// The operation's end: nothing was done.
+    pub(super) fn rejected(
+        &self,
+        error: (String, String),
+        payment: PaymentNext,
+        hold_mentor: Option<String>,
+    ) -> Conclusion {
         let next = Next {
             state: OperationState::Rejected,
             attempts: self.op.attempts,
             next_attempt_at: None,
             unknown_since: None,
-            transfer_id: None,
+            done_as: None,
             error: Some(error),
         };
-        Conclusion { next, payment: Some(payment), hold_mentor, notices: Vec::new() }
+        Conclusion { next, payment: Some(payment), hold_mentor, owed: None, notices: Vec::new() }
     }
 
     fn unknown_for_long(&self, next: &Next) -> Option<Outgoing> {
@@ -257,14 +295,18 @@ impl Context<'_> {
         long.then(|| Outgoing::to_admin(notice, "outcome_unknown", self.op.id, Some(self.op.payment_id)))
     }
 
-    fn paid_despite(&self, payment: PaymentBrief, reasons: &[Reason]) -> Outgoing {
-        let why = reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ");
-        let notice = Notice::PaidDespite { payment, why };
-        Outgoing::to_admin(notice, "paid_despite", self.op.id, Some(self.op.payment_id))
+    /// The payment as emails speak of it, with the operation's amount.
+    pub(super) fn brief(&self) -> PaymentBrief {
+        brief(&self.case.payment, self.case.mentor.as_ref(), self.op.order.amount())
     }
+}
 
-    fn brief(&self) -> PaymentBrief {
-        brief(&self.case.payment, self.case.mentor.as_ref(), self.op.order.amount)
+/// The same for the same objection, whether it is seen with the outcome or later.
+fn objection_key(reason: &Reason) -> &str {
+    match reason {
+        Reason::Flagged(_) => FLAG,
+        Reason::DisputeOpen(id, _) => id.as_str(),
+        reason => reason.code(),
     }
 }
 
@@ -277,11 +319,13 @@ pub fn transfer_status(transfer: &TransferFact) -> TransferStatus {
     }
 }
 
-fn error(failure: &Failure) -> (String, String) {
+/// The code and words of what went wrong.
+pub(super) fn error(failure: &Failure) -> (String, String) {
     (failure.code().to_owned(), failure.message().to_owned())
 }
 
-fn span(duration: Duration) -> TimeDelta {
+/// A duration as the calendar knows it.
+pub(super) fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 

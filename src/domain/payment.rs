@@ -54,8 +54,10 @@ words!(
         Releasing = "releasing",
         /// Stripe said no for good; a person moves it (`payoutd retry`).
         Failed = "failed",
-        /// The transfer exists. Nobody moves it.
+        /// The transfer exists. Later refunds and disputes are answered by reversals.
         Transferred = "transferred",
+        /// All of it went towards the mentor's debt; nothing was sent.
+        Netted = "netted",
     }
 );
 
@@ -96,6 +98,13 @@ words!(
         Preflight = "preflight",
     }
 );
+
+impl PaymentStatus {
+    /// Whether the mentor has had their part: by a transfer, or by having their debt reduced.
+    pub fn is_paid(self) -> bool {
+        matches!(self, Self::Transferred | Self::Netted)
+    }
+}
 
 /// A time before which a payment is not tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

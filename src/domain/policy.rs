@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::adjust::AfterPolicy;
 use super::money::{Currency, MinorUnits};
 
 /// The operator's settings, as the rules see them.
@@ -22,6 +23,8 @@ pub struct Policy {
     pub admin_email: String,
     /// How operations are repeated.
     pub retry: RetryPolicy,
+    /// What to do about objections that come after the transfer.
+    pub after: AfterPolicy,
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -108,6 +111,7 @@ impl Policy {
             },
             admin_email: "admin@example.com".into(),
             retry: RetryPolicy::default(),
+            after: AfterPolicy::default(),
         }
     }
 }

@@ -4,9 +4,12 @@ use super::dispute::{self, Dispute};
 use super::event::{Event, EventError};
 use super::event_object as object;
 use super::facts::{
-    AccountDetails, AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Says, Source, SourceKind, TransferFact,
+    AccountDetails, AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, ReversalFact, Says, Source, SourceKind,
+    TransferFact,
 };
-use super::ids::{AccountId, ChargeId, DisputeId, IntentId, PaymentKey, PayoutId, RefundId, SessionId, TransferId};
+use super::ids::{
+    AccountId, ChargeId, DisputeId, IntentId, PaymentKey, PayoutId, RefundId, ReversalId, SessionId, TransferId,
+};
 use super::mentor::Capability;
 use super::money::MinorUnits;
 use super::payment::Collection;
@@ -183,12 +186,16 @@ fn charge_rank(collection: Collection, refunded: bool, disputed: bool) -> i16 {
 }
 
 fn refund_fact(event: &Event<'_>) -> Result<Fact, EventError> {
-    let refund: object::Refund = event.read()?;
+    let refund = refund_of(event, event.read()?)?;
+    Ok(refund.map_or(Fact::Nothing("a refund without a charge"), Fact::Refund))
+}
+
+pub(super) fn refund_of(event: &Event<'_>, refund: object::Refund) -> Result<Option<RefundFact>, EventError> {
     let Some(charge) = refund.charge else {
-        return Ok(Fact::Nothing("a refund without a charge"));
+        return Ok(None);
     };
     let status = refund.status.unwrap_or_else(|| "pending".into());
-    Ok(Fact::Refund(RefundFact {
+    Ok(Some(RefundFact {
         id: RefundId::new(refund.id),
         charge_id: ChargeId::new(charge.into_id()),
         amount: event.amount("amount", refund.amount)?,
@@ -198,18 +205,32 @@ fn refund_fact(event: &Event<'_>) -> Result<Fact, EventError> {
     }))
 }
 
+pub(super) fn reversal_of(event: &Event<'_>, reversal: object::Reversal) -> Result<ReversalFact, EventError> {
+    Ok(ReversalFact {
+        id: ReversalId::new(reversal.id),
+        transfer: transfer_of(event, reversal.transfer)?,
+        amount: event.amount("amount", reversal.amount)?,
+        currency: event.currency(&reversal.currency)?,
+        operation_key: reversal.metadata.and_then(|mut metadata| metadata.remove(OPERATION_KEY)),
+        created_at: event.time("created", reversal.created)?,
+    })
+}
+
 fn dispute_fact(event: &Event<'_>) -> Result<Fact, EventError> {
     let dispute: object::Dispute = event.read()?;
     dispute_of(event, dispute).map(Fact::Dispute)
 }
 
 pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<DisputeFact, EventError> {
+    let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == dispute.currency);
+    let fee = moved.map(|moved| moved.fee).sum();
     Ok(DisputeFact {
         stamp: event.stamp(dispute::rank(&dispute.status)),
         dispute: Dispute {
             id: DisputeId::new(dispute.id),
             charge_id: ChargeId::new(dispute.charge.into_id()),
             amount: event.amount("amount", dispute.amount)?,
+            fee: MinorUnits::new(fee).unwrap_or_default(),
             currency: event.currency(&dispute.currency)?,
             status: dispute.status,
             reason: dispute.reason,

@@ -57,6 +57,8 @@ pub enum Reason {
     InFlight,
     /// It was transferred.
     Transferred,
+    /// It went towards the mentor's debt.
+    Netted,
     /// Stripe refused it for good; a person must act.
     FailedForGood,
 }
@@ -90,6 +92,7 @@ impl Reason {
         "other_settlement_currency",
         "in_flight",
         "transferred",
+        "netted",
         "failed",
     ];
 
@@ -124,6 +127,7 @@ impl Reason {
             Self::OtherSettlement(..) => "other_settlement_currency",
             Self::InFlight => "in_flight",
             Self::Transferred => "transferred",
+            Self::Netted => "netted",
             Self::FailedForGood => "failed",
         }
     }
@@ -175,6 +179,7 @@ impl Reason {
             }
             Self::InFlight => "the transfer is under way".into(),
             Self::Transferred => "already transferred".into(),
+            Self::Netted => "all of it went towards what the mentor owes".into(),
             Self::FailedForGood => "Stripe refused the transfer; mend the cause, then payoutd retry".into(),
         }
     }

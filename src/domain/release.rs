@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::adjust::{Position, RefundLine};
 use super::dispute::{Dispute, Standing, standing};
 use super::hold::Hold;
-use super::ids::{AccountId, ChargeId, MentorId, PaymentId, TransferId};
+use super::ids::{AccountId, ChargeId, MentorId, PaymentId, RefundId, TransferId};
 use super::mentor::{Account, Capability, Mentor, NOT_FOUND};
 use super::money::{Currency, MinorUnits};
 use super::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
@@ -29,6 +30,12 @@ pub struct Case {
     pub account: Option<Account>,
     /// A transfer of its charge that is not reversed and that payoutd did not make.
     pub foreign_transfer: Option<TransferId>,
+    /// The refunds of its charge.
+    pub refunds: Vec<RefundLine>,
+    /// What the mentor owes by now in the payment's currency.
+    pub debt: MinorUnits,
+    /// Where the mentor's part is; `None` until it was paid.
+    pub position: Option<Position>,
 }
 
 /// The answer.
@@ -59,6 +66,12 @@ pub struct Plan {
     pub currency: Currency,
     /// What a later look-up finds it by.
     pub transfer_group: String,
+    /// What of the mentor's part goes towards their debt instead. All of it may: then nothing is sent.
+    pub netted: MinorUnits,
+    /// What of the charge is not refunded.
+    pub kept: MinorUnits,
+    /// The refunds that this knows of.
+    pub refunds: Vec<RefundId>,
 }
 
 /// Whether to pay now. Reasons against it come first, all of them; then the times before which it is not tried.
@@ -66,6 +79,7 @@ pub fn decide(case: &Case, policy: &Policy, now: DateTime<Utc>) -> Decision {
     let lifecycle = match case.payment.status {
         PaymentStatus::Releasing => Some(Reason::InFlight),
         PaymentStatus::Transferred => Some(Reason::Transferred),
+        PaymentStatus::Netted => Some(Reason::Netted),
         PaymentStatus::Failed => Some(Reason::FailedForGood),
         _ => None,
     };
@@ -92,7 +106,9 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
     }
     let payee = payee(case);
     match (payee, reasons.is_empty(), &case.payment.charge_id) {
-        (Ok((mentor_id, destination)), true, Some(charge_id)) => Ok(plan(case, mentor_id, destination, charge_id)),
+        (Ok((mentor_id, destination)), true, Some(charge_id)) => {
+            Ok(plan(case, mentor_id, destination, charge_id, policy.minimum(case.payment.currency)))
+        }
         (payee, _, charge_id) => {
             if charge_id.is_none() && case.payment.collection == Collection::Paid {
                 reasons.push(Reason::ChargeUnknown);
@@ -120,18 +136,33 @@ pub fn window_ends(paid_at: DateTime<Utc>, window: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId) -> Plan {
+fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId, least: MinorUnits) -> Plan {
     let payment = &case.payment;
-    let group = payment.transfer_group.clone().unwrap_or_else(|| format!("payoutd_{charge_id}"));
+    let netted = netted(payment.mentor_due(), case.debt, least);
     Plan {
         payment_id: payment.id,
         mentor_id,
         destination,
         charge_id: charge_id.clone(),
-        amount: payment.mentor_due(),
+        amount: payment.mentor_due().saturating_sub(netted),
         currency: payment.currency,
-        transfer_group: group,
+        transfer_group: transfer_group(payment, charge_id),
+        netted,
+        kept: payment.amount.saturating_sub(payment.refunded),
+        refunds: case.refunds.iter().filter(|r| !r.failed).map(|r| r.id.clone()).collect(),
     }
+}
+
+/// What groups a payment's transfers: the charge's own group, or one of ours.
+pub fn transfer_group(payment: &Payment, charge_id: &ChargeId) -> String {
+    payment.transfer_group.clone().unwrap_or_else(|| format!("payoutd_{charge_id}"))
+}
+
+/// What goes towards a debt: never more than is due, and never so much that too little is left to be sent.
+fn netted(due: MinorUnits, debt: MinorUnits, least: MinorUnits) -> MinorUnits {
+    let netted = debt.min(due);
+    let left = due.saturating_sub(netted);
+    if left > MinorUnits::ZERO && left < least { due.saturating_sub(least) } else { netted }
 }
 
 fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {

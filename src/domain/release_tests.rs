@@ -66,6 +66,9 @@ fn due() -> Case {
             deauthorized_at: None,
         }),
         foreign_transfer: None,
+        refunds: vec![],
+        debt: MinorUnits::ZERO,
+        position: None,
     }
 }
 
@@ -87,6 +90,7 @@ fn dispute(status: &str) -> Dispute {
         id: DisputeId::new("du_1"),
         charge_id: ChargeId::new("ch_1"),
         amount: minor(10_000),
+        fee: MinorUnits::ZERO,
         currency: usd(),
         status: status.into(),
         reason: "fraudulent".into(),

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::operation::{Operation, TransferOrder};
+use super::adjust::{Action, adjust};
+use super::operation::{Operation, Order, TransferOrder};
 use super::outcome::key_expires_at;
 use super::policy::Policy;
 use super::reason::Reason;
@@ -37,9 +38,25 @@ pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc
 }
 
 fn objection(op: &Operation, case: &Case, policy: &Policy) -> Option<String> {
+    const CHANGED: &str = "what is due has changed since";
+    let Order::Transfer(order) = &op.order else {
+        let due = after_all(op, case, policy);
+        return (due.as_ref() != Some(&op.order)).then(|| CHANGED.into());
+    };
     match may_be_paid(case, policy) {
         Err(reasons) => Some(reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ")),
-        Ok(plan) if TransferOrder::from_plan(&plan) != op.order => Some("what is due has changed since".into()),
+        // What it was netted with stays its own until it ends.
+        Ok(plan) if !order.is_still(&TransferOrder::from_plan(&plan)) => Some(CHANGED.into()),
         Ok(_) => None,
+    }
+}
+
+/// What the facts ask for after the transfer, this operation left aside.
+fn after_all(op: &Operation, case: &Case, policy: &Policy) -> Option<Order> {
+    let position = case.position.clone()?;
+    let without = Case { position: Some(super::adjust::Position { under_way: false, ..position }), ..case.clone() };
+    match adjust(&without, policy)?.action {
+        Action::Order(order) if order.kind() == op.order.kind() => Some(order),
+        _ => None,
     }
 }

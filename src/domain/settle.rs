@@ -42,7 +42,7 @@ pub fn settle(case: &Case, decision: &Decision) -> Option<Settlement> {
 fn held_status(now: PaymentStatus, reasons: &[Reason]) -> PaymentStatus {
     let is = |wanted: fn(&Reason) -> bool| reasons.iter().any(wanted);
     match now {
-        PaymentStatus::Releasing | PaymentStatus::Transferred | PaymentStatus::Failed => now,
+        PaymentStatus::Releasing | PaymentStatus::Transferred | PaymentStatus::Netted | PaymentStatus::Failed => now,
         _ if is(|r| matches!(r, Reason::NotPaid(_))) => PaymentStatus::Unpaid,
         _ if is(|r| matches!(r, Reason::RefundedInFull)) => PaymentStatus::Refunded,
         _ => PaymentStatus::Held,

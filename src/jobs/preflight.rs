@@ -28,6 +28,21 @@ pub(super) async fn preflight(jobs: &Jobs, charge_id: &ChargeId) -> Result<Vec<F
     Ok(facts)
 }
 
+/// Reads all that may ask for money back after the transfer: the charge, its refunds and disputes, and the transfers
+/// themselves, of which other hands may have taken something.
+pub(super) async fn preflight_paid(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
+    let mut facts = Vec::new();
+    if let Some(charge_id) = &case.payment.charge_id {
+        facts.push(Fact::Payment(read(jobs, jobs.stripe.charge(charge_id)).await?));
+        facts.extend(read(jobs, jobs.stripe.refunds_of(charge_id)).await?.into_iter().map(Fact::Refund));
+        facts.extend(read(jobs, jobs.stripe.disputes_of(charge_id)).await?.into_iter().map(Fact::Dispute));
+    }
+    for transfer in case.position.iter().flat_map(|position| &position.transfers) {
+        facts.push(Fact::Transfer(read(jobs, jobs.stripe.transfer(&transfer.id)).await?));
+    }
+    Ok(facts)
+}
+
 async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {
     let started_at = jobs.clock.now();
     let called = call.await;

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{Loop, Pulse};
-use crate::domain::operation::OperationState;
+use crate::domain::operation::{OperationState, Order};
 use crate::ports::{Clock, Outcome, Recorded, Store};
 
 /// Outcomes that go into one transaction at most.
@@ -94,22 +94,25 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
     let op = &outcome.operation;
     let request_id = outcome.attempts.iter().rev().find_map(|call| call.request_id.as_deref()).unwrap_or("");
     let (payment_id, operation_id, mentor_id) = (op.payment_id.0, op.id.0, op.mentor_id.as_str());
-    let amount = op.order.currency.display(op.order.amount);
+    let amount = op.order.currency().display(op.order.amount());
     match recorded {
         Recorded::Written(conclusion) => {
             count(conclusion.next.state.word());
             let next = &conclusion.next;
-            let transfer_id = next.transfer_id.as_ref().map_or("", |id| id.as_str());
+            let stripe_id = next.done_as.as_deref().unwrap_or("");
+            let kind = op.order.kind().word();
             let error = next.error.as_ref().map_or("", |(_, words)| words.as_str());
             if next.state == OperationState::Confirmed {
                 tracing::info!(
                     payment.id = payment_id,
                     mentor.id = mentor_id,
                     operation.id = operation_id,
-                    transfer.id = transfer_id,
+                    transfer.id = stripe_id,
                     stripe.request_id = request_id,
+                    operation.kind = kind,
                     amount,
-                    "transferred"
+                    "{}",
+                    done_in_words(&op.order)
                 );
             } else {
                 tracing::warn!(
@@ -117,11 +120,13 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
                     mentor.id = mentor_id,
                     operation.id = operation_id,
                     stripe.request_id = request_id,
+                    operation.kind = kind,
                     amount,
                     state = next.state.word(),
                     attempts = next.attempts,
                     error,
-                    "not transferred"
+                    "{}",
+                    undone_in_words(&op.order)
                 );
             }
         }
@@ -144,6 +149,22 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
                 "the outcome could not be written; the rescuer takes the operation when its lease runs out"
             );
         }
+    }
+}
+
+fn done_in_words(order: &Order) -> &'static str {
+    match order {
+        Order::Transfer(_) => "transferred",
+        Order::Restore(_) => "transferred again",
+        Order::Reversal(_) => "reversed",
+    }
+}
+
+fn undone_in_words(order: &Order) -> &'static str {
+    match order {
+        Order::Transfer(_) => "not transferred",
+        Order::Restore(_) => "not transferred again",
+        Order::Reversal(_) => "not reversed",
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::preflight::preflight;
+use super::preflight::{preflight, preflight_paid};
 use super::submit::submit;
 use super::{Jobs, Loop, accounts, span};
 use crate::domain::breaker::{Permit, Side};
@@ -17,7 +17,7 @@ use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
 use crate::domain::payment::{Pause, WaitWhy};
-use crate::domain::release::{Case, Plan};
+use crate::domain::release::Case;
 use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
 
 /// How often to show a sign of life while no run is wanted.
@@ -143,7 +143,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.looked_at += picked.looked_at;
         counts.held += picked.held;
         counts.waiting += picked.waiting;
-        if permit == Permit::Probe && picked.ready.is_empty() {
+        if permit == Permit::Probe && picked.ready.is_empty() && picked.paid.is_empty() {
             // Nothing to probe with: ask for something harmless, so that trouble which is over may be seen to be over.
             let pinged = jobs.stripe.ping().await;
             jobs.learn(Side::Reading, &pinged.result).await;
@@ -155,14 +155,15 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         for charge in &picked.disputes_to_read {
             read_disputes(jobs, charge).await?;
         }
-        for (plan, case) in picked.ready {
+        let ready = picked.ready.into_iter().map(|(plan, case)| (Some(plan.charge_id), case));
+        for (charge_id, case) in ready.chain(picked.paid.into_iter().map(|case| (None, case))) {
             // Never closed; and if it were, the payment would be looked at again.
             let Ok(place) = places.clone().acquire_owned().await else { break };
             // Waiting for the place may have taken long. What was picked is looked at again after the next start.
             if jobs.stop.is_cancelled() {
                 break;
             }
-            reading.spawn(read_charge(jobs.clone(), plan, case, to_claim.clone(), place));
+            reading.spawn(read_charge(jobs.clone(), charge_id, case, to_claim.clone(), place));
         }
         while let Some(read) = reading.try_join_next() {
             counts.waiting += usize::from(!read.unwrap_or(true));
@@ -188,16 +189,21 @@ async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError>
     }
 }
 
-/// Answers whether the charge could be read.
+/// Answers whether the charge could be read. Of a payment that was paid (`charge_id` is none) all is read that may ask
+/// for money back.
 async fn read_charge(
     jobs: Arc<Jobs>,
-    plan: Plan,
+    charge_id: Option<ChargeId>,
     case: Case,
     to_claim: mpsc::Sender<Ready>,
     place: OwnedSemaphorePermit,
 ) -> bool {
-    let payment_id = plan.payment_id;
-    match preflight(&jobs, &plan.charge_id).await {
+    let payment_id = case.payment.id;
+    let read = match &charge_id {
+        Some(charge_id) => preflight(&jobs, charge_id).await,
+        None => preflight_paid(&jobs, &case).await,
+    };
+    match read {
         Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
         Err(unread) => {
             let failure = unread.failure;
@@ -265,7 +271,7 @@ async fn claim(
     let mut operations = Vec::with_capacity(preflighted.len());
     for claimed in jobs.store.claim(preflighted, jobs.lease(now), now).await? {
         match claimed {
-            Claimed::Submit(operation) => operations.push(operation),
+            Claimed::Submit(operation) => operations.push(*operation),
             Claimed::Held(id, reasons) => {
                 counts.held += 1;
                 let why = reasons.first().map(|reason| reason.sentence()).unwrap_or_default();
@@ -276,6 +282,7 @@ async fn claim(
                 counts.waiting += 1;
                 tracing::error!(payment.id = id.0, error, "it could not be claimed; it is looked at again later");
             }
+            Claimed::Adjusted(id) => tracing::info!(payment.id = id.0, "put right without a call"),
             Claimed::Taken(PaymentId(id)) => tracing::debug!(payment.id = id, "another worker has it"),
         }
     }
@@ -288,6 +295,8 @@ fn count(counts: &mut RunCounts, recorded: Option<Recorded>) {
         return;
     };
     match (&conclusion.payment, conclusion.next.state) {
+        // What followed a transfer is no transfer of this run's.
+        (Some(PaymentNext::Adjusted(_)), _) => {}
         (_, OperationState::Confirmed) => counts.transferred += 1,
         (Some(PaymentNext::Failed), _) => counts.failed += 1,
         (Some(PaymentNext::Again(Some(_))), _) => counts.waiting += 1,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::Jobs;
 use super::submit::resume;
-use crate::domain::ids::{OperationId, PaymentId, TransferId};
+use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::OperationState;
 use crate::domain::outcome::Conclusion;
 use crate::ports::{Desk, Recorded, StoreError, TakenUp};
@@ -13,8 +13,8 @@ use crate::ports::{Desk, Recorded, StoreError, TakenUp};
 /// What a look brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// The transfer is there: the payment is paid with it.
-    Adopted(PaymentId, TransferId),
+    /// It is there, under this id of Stripe: the operation was done.
+    Adopted(PaymentId, String),
     /// It is proven that nothing was done: the payment goes back to the decision.
     Absent(PaymentId),
     /// It is as unknown as before.
@@ -56,8 +56,8 @@ impl Jobs {
 
 fn found(payment: PaymentId, conclusion: Conclusion) -> Found {
     let next = conclusion.next;
-    match (next.state, next.transfer_id) {
-        (OperationState::Confirmed, Some(transfer)) => Found::Adopted(payment, transfer),
+    match (next.state, next.done_as) {
+        (OperationState::Confirmed, Some(made)) => Found::Adopted(payment, made),
         (OperationState::Rejected, _) => Found::Absent(payment),
         _ => {
             let why = next.error.map_or_else(String::new, |(_, words)| words);

@@ -1,9 +1,10 @@
 //! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
 
 use super::Jobs;
-use super::preflight::preflight;
+use super::preflight::{Unread, preflight, preflight_paid};
 use crate::domain::breaker::Side;
-use crate::domain::operation::Operation;
+use crate::domain::facts::Fact;
+use crate::domain::operation::{Operation, Order};
 use crate::domain::outcome::Attempted;
 use crate::domain::release::Case;
 use crate::domain::rescue::{Step, next_step};
@@ -39,8 +40,7 @@ async fn finish(jobs: &Jobs, outcome: Outcome) -> Recorded {
 
 /// Reads the charge again before sending again, and asks the decision again with what it says.
 async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Tried {
-    let charge = &operation.order.source_transaction;
-    let facts = match preflight(jobs, charge).await {
+    let facts = match preflight_again(jobs, operation, case).await {
         Ok(facts) => facts,
         Err(unread) => return (vec![unread.call], Attempted::NotAsked(unread.failure)),
     };
@@ -56,13 +56,20 @@ async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Trie
     }
 }
 
+async fn preflight_again(jobs: &Jobs, operation: &Operation, case: &Case) -> Result<Vec<Fact>, Unread> {
+    match &operation.order {
+        Order::Transfer(order) => preflight(jobs, &order.source_transaction).await,
+        Order::Restore(_) | Order::Reversal(_) => preflight_paid(jobs, case).await,
+    }
+}
+
 async fn send(jobs: &Jobs, operation: &Operation) -> Tried {
     let started_at = jobs.clock.now();
-    let called = jobs.stripe.create_transfer(&operation.key, &operation.order, operation.lease_until).await;
+    let called = jobs.stripe.carry_out(&operation.key, &operation.order, operation.lease_until).await;
     jobs.learn(Side::Writing, &called.result).await;
     let record = record("create", started_at, &called);
     match called.result {
-        Ok(transfer) => (vec![record], Attempted::Done(transfer)),
+        Ok(done) => (vec![record], Attempted::Done(done)),
         // Stripe replays the first answer under a key. Should it refuse what it may have done before, look.
         Err(failure) if operation.maybe_done && is_definite(&failure) => {
             let (looks, attempted) = look(jobs, operation).await;
@@ -79,11 +86,11 @@ fn is_definite(failure: &Failure) -> bool {
 
 async fn look(jobs: &Jobs, operation: &Operation) -> Tried {
     let started_at = jobs.clock.now();
-    let called = jobs.stripe.find_transfer(&operation.key, &operation.order).await;
+    let called = jobs.stripe.find(&operation.key, &operation.order).await;
     jobs.learn(Side::Reading, &called.result).await;
     let record = record("look_up", started_at, &called);
     let attempted = match called.result {
-        Ok(Some(transfer)) => Attempted::Done(transfer),
+        Ok(Some(done)) => Attempted::Done(done),
         Ok(None) => Attempted::NotFound,
         Err(failure) => Attempted::NotAsked(failure),
     };

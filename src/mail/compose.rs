@@ -115,5 +115,5 @@ fn date(at: DateTime<chrono::Utc>) -> SystemTime {
 }
 
 fn is_for_mentor(notices: &[Notice]) -> bool {
-    matches!(notices.first(), Some(Notice::Paid { .. } | Notice::OnHold { .. } | Notice::NotPaid { .. }))
+    notices.first().is_some_and(Notice::is_for_mentor)
 }

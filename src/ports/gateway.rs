@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::domain::facts::{AccountFact, DisputeFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey};
-use crate::domain::operation::TransferOrder;
+use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, TransferId};
+use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 
 /// A call's result with what is recorded of it.
@@ -38,17 +38,18 @@ pub trait StripeGateway: Send + Sync {
     /// Reads a connected account.
     async fn account(&self, id: &AccountId) -> Called<AccountFact>;
 
-    /// Creates a transfer under a key. An answer that does not match the order is [`Failure::Unreadable`]. Nothing is
+    /// Reads all refunds of a charge.
+    async fn refunds_of(&self, charge: &ChargeId) -> Called<Vec<RefundFact>>;
+
+    /// Reads a transfer.
+    async fn transfer(&self, id: &TransferId) -> Called<TransferFact>;
+
+    /// Carries an order out under a key. An answer that does not match the order is [`Failure::Unreadable`]. Nothing is
     /// sent from `not_after` on, also when the wait for a turn, or a machine that slept, lasted until then: the worker's
     /// lease has run out, and whoever has taken the operation up may have found that it was never sent.
-    async fn create_transfer(
-        &self,
-        key: &IdempotencyKey,
-        order: &TransferOrder,
-        not_after: DateTime<Utc>,
-    ) -> Called<TransferFact>;
+    async fn carry_out(&self, key: &IdempotencyKey, order: &Order, not_after: DateTime<Utc>) -> Called<Done>;
 
-    /// Looks through all transfers of the order's group for the one that `key` asked for. `Ok(None)` only when every
-    /// page was read.
-    async fn find_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<Option<TransferFact>>;
+    /// Looks for what `key` asked for: through all transfers of the order's group, or all reversals of its transfer.
+    /// `Ok(None)` only when every page was read.
+    async fn find(&self, key: &IdempotencyKey, order: &Order) -> Called<Option<Done>>;
 }

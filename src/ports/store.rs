@@ -77,6 +77,8 @@ pub struct Projected {
 pub struct Picked {
     /// May be paid, as far as the database knows; each is left alone by others until the set time.
     pub ready: Vec<(Plan, Case)>,
+    /// Were paid, and something is to be taken back or paid again.
+    pub paid: Vec<Case>,
     /// Charges that say they are disputed, while no dispute is known: to be asked for.
     pub disputes_to_read: Vec<ChargeId>,
     /// How many were looked at.
@@ -109,13 +111,15 @@ pub struct Preflighted {
 #[derive(Debug, Clone)]
 pub enum Claimed {
     /// The intent is committed: send it.
-    Submit(Operation),
+    Submit(Box<Operation>),
     /// Something speaks against it by now.
     Held(PaymentId, Vec<Reason>),
     /// Not yet.
     Waits(PaymentId, Pause),
     /// Another worker has it.
     Taken(PaymentId),
+    /// Nothing is to be sent: it went towards a debt, or what had to be put right is right.
+    Adjusted(PaymentId),
     /// The database refused; it is looked at again later.
     Refused(PaymentId, String),
 }

@@ -13,7 +13,7 @@ use crate::domain::ids::{
 };
 use crate::domain::mentor::{Account, Capability, Mentor};
 use crate::domain::money::{Currency, MinorUnits};
-use crate::domain::operation::Operation;
+use crate::domain::operation::{Operation, OperationKind, Order};
 use crate::domain::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
 use crate::ports::StoreError;
 
@@ -28,7 +28,8 @@ fn word<T>(what: impl std::fmt::Display, word: &str, read: fn(&str) -> Option<T>
     read(word).ok_or_else(|| corrupt(what, format!("`{word}` is not a known word")))
 }
 
-fn minor(what: impl std::fmt::Display, amount: i64) -> Result<MinorUnits> {
+/// Reads an amount.
+pub(super) fn minor(what: impl std::fmt::Display, amount: i64) -> Result<MinorUnits> {
     MinorUnits::new(amount).ok_or_else(|| corrupt(what, format!("the amount {amount} is negative")))
 }
 
@@ -203,6 +204,7 @@ pub(super) struct DisputeRow {
     pub currency: String,
     pub status: String,
     pub reason: String,
+    pub fee: i64,
 }
 
 impl DisputeRow {
@@ -211,6 +213,7 @@ impl DisputeRow {
         Ok(Dispute {
             amount: minor(&what, self.amount)?,
             currency: currency(&what, &self.currency)?,
+            fee: minor(&what, self.fee)?,
             id: DisputeId::new(self.stripe_dispute_id),
             charge_id: ChargeId::new(self.stripe_charge_id),
             status: self.status,
@@ -223,6 +226,8 @@ impl DisputeRow {
 #[diesel(table_name = schema::operations)]
 pub(super) struct OperationRow {
     pub id: i64,
+    pub kind: String,
+    pub cause: String,
     pub payment_id: i64,
     pub mentor_id: String,
     pub generation: i32,
@@ -240,13 +245,17 @@ pub(super) struct OperationRow {
 
 impl OperationRow {
     pub(super) fn operation(self) -> Result<Operation> {
+        let what = format!("operation {}", self.id);
+        let kind = word(&what, &self.kind, OperationKind::from_word)?;
+        let order = Order::read(kind, &self.parameters).map_err(|e| corrupt(format!("{what}'s parameters"), e))?;
         Ok(Operation {
             id: OperationId(self.id),
+            cause: self.cause,
+            order,
             payment_id: PaymentId(self.payment_id),
             mentor_id: MentorId::new(self.mentor_id),
             generation: self.generation,
             key: IdempotencyKey::new(self.idempotency_key),
-            order: json(format!("operation {}'s parameters", self.id), &self.parameters)?,
             maybe_done: self.maybe_done,
             attempts: self.attempts.unsigned_abs(),
             first_sent_at: utc(self.first_sent_at),

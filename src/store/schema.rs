@@ -3,11 +3,11 @@
 use super::types::Instant;
 
 macro_rules! tables {
-    ($($name:ident ($key:ident) { $($columns:tt)* })+) => {
+    ($($name:ident ($($key:ident),+) { $($columns:tt)* })+) => {
         $(diesel::table! {
             use diesel::sql_types::*;
             use super::Instant;
-            $name ($key) { $($columns)* }
+            $name ($($key),+) { $($columns)* }
         })+
     };
 }
@@ -106,6 +106,7 @@ tables! {
         told_at -> Instant,
         rank -> SmallInt,
         event_id -> Text,
+        fee -> BigInt,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,
@@ -167,6 +168,7 @@ tables! {
         error -> Nullable<Text>,
         created_at -> Instant,
         updated_at -> Instant,
+        cause -> Text,
     }
     operation_attempts (id) {
         id -> BigInt,
@@ -236,6 +238,23 @@ tables! {
         subject_kind -> Text,
         subject_id -> Text,
         detail -> Nullable<Text>,
+    }
+    mentor_debts (mentor_id, currency) {
+        mentor_id -> Text,
+        currency -> Text,
+        outstanding -> BigInt,
+    }
+    debt_entries (id) {
+        id -> BigInt,
+        mentor_id -> Text,
+        currency -> Text,
+        payment_id -> BigInt,
+        kind -> Text,
+        amount -> BigInt,
+        cause -> Text,
+        generation -> Integer,
+        measure -> Nullable<Json>,
+        at -> Instant,
     }
     used_tokens (jti) {
         jti -> Text,

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 
 use super::answer::{Answer, Page};
 use super::client::{Client, Trip};
+use super::order;
 use super::request::{self, Call};
 use crate::domain::event::{self, EventError};
-use crate::domain::facts::{AccountFact, DisputeFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey};
-use crate::domain::operation::TransferOrder;
+use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, TransferId};
+use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 use crate::ports::{Called, StripeGateway};
 
@@ -75,35 +76,43 @@ impl StripeGateway for Client {
         trip.came_to(account)
     }
 
-    async fn create_transfer(
-        &self,
-        key: &IdempotencyKey,
-        order: &TransferOrder,
-        not_after: DateTime<Utc>,
-    ) -> Called<TransferFact> {
-        let mut trip = self.trip().not_after(not_after);
-        let call = request::create_transfer(key, order);
-        let transfer = trip.one(call, event::transfer_read, |transfer| as_ordered(transfer, order)).await;
+    async fn refunds_of(&self, charge: &ChargeId) -> Called<Vec<RefundFact>> {
+        let mut trip = self.trip();
+        let refunds = trip.all(|after| request::refunds_of(charge, after), event::refund_read).await;
+        let refunds = refunds.and_then(|(refunds, last)| {
+            let refunds: Vec<RefundFact> = refunds.into_iter().flatten().collect();
+            match refunds.iter().find(|refund| refund.charge_id != *charge) {
+                Some(other) => {
+                    Err(last.unreadable(format!("asked for {charge}, told of {} of {}", other.id, other.charge_id)))
+                }
+                None => Ok(refunds),
+            }
+        });
+        trip.came_to(refunds)
+    }
+
+    async fn transfer(&self, id: &TransferId) -> Called<TransferFact> {
+        let mut trip = self.trip();
+        let call = request::transfer(id);
+        let transfer = trip.one(call, event::transfer_read, |transfer| same(id.as_str(), transfer.id.as_str())).await;
         trip.came_to(transfer)
     }
 
-    async fn find_transfer(&self, key: &IdempotencyKey, order: &TransferOrder) -> Called<Option<TransferFact>> {
+    async fn carry_out(&self, key: &IdempotencyKey, order: &Order, not_after: DateTime<Utc>) -> Called<Done> {
+        let mut trip = self.trip().not_after(not_after);
+        let done = order::carry_out(&mut trip, key, order).await;
+        trip.came_to(done)
+    }
+
+    async fn find(&self, key: &IdempotencyKey, order: &Order) -> Called<Option<Done>> {
         let mut trip = self.trip();
-        let group = &order.transfer_group;
-        let all = trip.all(|after| request::transfers_in(group, after), event::transfer_read).await;
-        let found = all.and_then(|(transfers, last)| {
-            let found = ours(transfers, key);
-            match found.as_ref().map_or(Ok(()), |transfer| as_ordered(transfer, order)) {
-                Ok(()) => Ok(found),
-                Err(why) => Err(last.unreadable(why)),
-            }
-        });
+        let found = order::find(&mut trip, key, order).await;
         trip.came_to(found)
     }
 }
 
 impl Trip<'_> {
-    async fn one<T>(
+    pub(super) async fn one<T>(
         &mut self,
         call: Call,
         read: Read<T>,
@@ -117,7 +126,7 @@ impl Trip<'_> {
 
     /// Every object of a list, and the last page's answer. A list that cannot be read to its end is a failure: what
     /// was not seen must not count as absent.
-    async fn all<T>(
+    pub(super) async fn all<T>(
         &mut self,
         page: impl Fn(Option<&str>) -> Call,
         read: Read<T>,
@@ -146,34 +155,4 @@ impl Trip<'_> {
 
 fn same(asked: &str, told: &str) -> Result<(), String> {
     if asked == told { Ok(()) } else { Err(format!("asked for {asked}, told of {told}")) }
-}
-
-/// The transfer that was asked for under the key. Stripe makes one for a key as long as it keeps the key; should there
-/// be more all the same, the first is the one that was asked for.
-fn ours(transfers: Vec<TransferFact>, key: &IdempotencyKey) -> Option<TransferFact> {
-    let mut ours: Vec<_> =
-        transfers.into_iter().filter(|transfer| transfer.operation_key.as_deref() == Some(key.as_str())).collect();
-    ours.sort_by(|a, b| (a.created_at, a.id.as_str()).cmp(&(b.created_at, b.id.as_str())));
-    if ours.len() > 1 {
-        let ids: Vec<_> = ours.iter().map(|transfer| transfer.id.as_str()).collect();
-        tracing::error!(operation.key = %key, transfer.ids = ids.join(","), "one operation has several transfers");
-    }
-    ours.into_iter().next()
-}
-
-fn as_ordered(transfer: &TransferFact, order: &TransferOrder) -> Result<(), String> {
-    let id = &transfer.id;
-    let charge = transfer.charge_id.as_ref();
-    if (transfer.amount, transfer.currency) != (order.amount, order.currency) {
-        let (asked, told) = (order.currency.display(order.amount), transfer.currency.display(transfer.amount));
-        return Err(format!("asked for a transfer of {asked}, told of {id} of {told}"));
-    }
-    if transfer.destination != order.destination {
-        return Err(format!("asked for a transfer to {}, told of {id} to {}", order.destination, transfer.destination));
-    }
-    if charge != Some(&order.source_transaction) {
-        let told = charge.map_or("no charge", ChargeId::as_str);
-        return Err(format!("asked for a transfer from {}, told of {id} from {told}", order.source_transaction));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod client;
 mod gateway;
+mod order;
 pub mod pace;
 mod request;
 mod settings;

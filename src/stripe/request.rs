@@ -6,13 +6,15 @@ use std::collections::HashMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_connect::account::RetrieveAccount;
-use stripe_connect::transfer::{CreateTransfer, ListTransfer};
+use stripe_connect::transfer::{CreateTransfer, ListTransfer, RetrieveTransfer};
+use stripe_connect::transfer_reversal::{CreateIdTransferReversal, ListIdTransferReversal};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::dispute::ListDispute;
+use stripe_core::refund::ListRefund;
 
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey};
-use crate::domain::operation::TransferOrder;
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId, TransferId};
+use crate::domain::operation::{ReversalOrder, TransferOrder};
 use crate::domain::read::OPERATION_KEY;
 
 /// The API version that every request asks for, whatever the account's default is. What payoutd reads was checked
@@ -101,24 +103,56 @@ pub(super) fn transfers_in(group: &str, after: Option<&str>) -> Call {
     })
 }
 
+pub(super) fn refunds_of(charge: &ChargeId, after: Option<&str>) -> Call {
+    let list = ListRefund::new().charge(charge.as_str()).limit(PAGE_LIMIT);
+    Call::get(&match after {
+        Some(id) => list.starting_after(id),
+        None => list,
+    })
+}
+
+pub(super) fn transfer(id: &TransferId) -> Call {
+    Call::get(&RetrieveTransfer::new(in_path(id.as_str())))
+}
+
+/// With the transfer itself, which says how much of it has been taken back by then.
+pub(super) fn reversals_of(transfer: &TransferId, after: Option<&str>) -> Call {
+    let list = ListIdTransferReversal::new(in_path(transfer.as_str())).limit(PAGE_LIMIT);
+    let list = list.expand(vec!["data.transfer".to_owned()]);
+    Call::get(&match after {
+        Some(id) => list.starting_after(id),
+        None => list,
+    })
+}
+
+pub(super) fn create_reversal(key: &IdempotencyKey, order: &ReversalOrder) -> Call {
+    let create = CreateIdTransferReversal::new(in_path(order.transfer_id.as_str()))
+        .amount(order.amount.get())
+        .expand(vec!["transfer".to_owned()])
+        .metadata(metadata(key, order.payment_id));
+    Call::post(&create, key)
+}
+
+fn metadata(key: &IdempotencyKey, payment_id: PaymentId) -> HashMap<String, String> {
+    HashMap::from([
+        (OPERATION_KEY.to_owned(), key.as_str().to_owned()),
+        (PAYMENT_KEY.to_owned(), payment_id.to_string()),
+    ])
+}
+
 pub(super) fn create_transfer(key: &IdempotencyKey, order: &TransferOrder) -> Call {
     let Ok(currency) = order.currency.code().parse::<stripe_types::Currency>();
-    let metadata = HashMap::from([
-        (OPERATION_KEY.to_owned(), key.as_str().to_owned()),
-        (PAYMENT_KEY.to_owned(), order.payment_id.to_string()),
-    ]);
     let create = CreateTransfer::new(currency, order.destination.as_str())
         .amount(order.amount.get())
         .source_transaction(order.source_transaction.as_str())
         .transfer_group(&*order.transfer_group)
-        .metadata(metadata);
+        .metadata(metadata(key, order.payment_id));
     Call::post(&create, key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::PaymentId;
     use crate::domain::money::{Currency, MinorUnits};
 
     fn order() -> TransferOrder {
@@ -129,6 +163,9 @@ mod tests {
             source_transaction: ChargeId::new("ch_1"),
             transfer_group: "booking 7&x".into(),
             payment_id: PaymentId(42),
+            netted: MinorUnits::ZERO,
+            kept: MinorUnits::ZERO,
+            refunds: Vec::new(),
         }
     }
 

@@ -38,7 +38,7 @@ on_both_databases! {
         let found = resolve(&town, id).await;
         let view = town.paid_once("B-1", 9_000).await;
         let transfer = view.case.payment.transfer_id.clone().expect("paid");
-        assert_eq!(found, Found::Adopted(view.case.payment.id, transfer));
+        assert_eq!(found, Found::Adopted(view.case.payment.id, transfer.into_string()));
         assert_eq!(town.calls("B-1").await, ["create -", "look_up 200"]);
         assert_eq!(town.operations("B-1").await, ["confirmed 1 1"]);
         assert_eq!(resolve(&town, id).await, Found::NotUnknown(OperationState::Confirmed));

@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod after;
 mod breaker;
 mod crash;
 mod desk;

@@ -6,7 +6,9 @@ mod plan;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use payoutd::app::sandbox::{Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, signature_header};
+use payoutd::app::sandbox::{
+    DEFAULT_SECRET_KEY, Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, signature_header,
+};
 use payoutd::app::{Daemon, SystemClock};
 use payoutd::config::Config;
 use payoutd::domain::ids::{AccountId, MentorId};
@@ -30,7 +32,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// The status words, for assertions.
 pub mod status {
-    pub use payoutd::domain::payment::PaymentStatus::{Failed, Pending, Refunded, Releasing, Transferred};
+    pub use payoutd::domain::payment::PaymentStatus::{Failed, Netted, Pending, Refunded, Releasing, Transferred};
 }
 
 pub struct Town {
@@ -53,7 +55,7 @@ fn webhook_url(daemon: &Daemon) -> String {
 impl Town {
     /// Webhooks by hand, runs by hand, a window that is over at once.
     pub fn plan() -> Plan {
-        Plan { settings: defaults(), database: None, automatic_webhooks: false }
+        Plan { settings: defaults(), database: None, automatic_webhooks: false, prompt_settlement: false }
     }
 
     pub async fn new(db: TestDb) -> Town {
@@ -268,6 +270,23 @@ impl Town {
         let confirmed = operations.iter().filter(|operation| operation.starts_with("confirmed")).count();
         assert_eq!(confirmed, 1, "{operations:?}");
         view
+    }
+
+    /// What is left of the booking's transfers at Stripe, all in all.
+    pub fn left(&self, booking: &str) -> i64 {
+        let books = self.sandbox.books();
+        let of = books.transfers.iter().filter(|t| t.transfer_group.as_deref() == Some(booking));
+        of.map(|t| t.amount_minor - t.reversed_minor).sum()
+    }
+
+    /// A call of the platform's own programs, or of a person in the dashboard.
+    pub async fn by_hand(&self, path: &str, account: Option<&str>, form: &str) -> Answer {
+        let authorization = format!("Bearer {DEFAULT_SECRET_KEY}");
+        let mut headers = vec![("Authorization", authorization.as_str())];
+        headers.extend(account.map(|account| ("Stripe-Account", account)));
+        let answer = self.web.post(&format!("{}{path}", self.sandbox.base_url()), &headers, form.to_owned()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
     }
 
     /// Stripe holds no transfer for it.

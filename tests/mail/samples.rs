@@ -49,7 +49,7 @@ pub fn payment(id: i64, minor: i64, currency: &str) -> PaymentBrief {
 }
 
 pub fn paid() -> Notice {
-    Notice::Paid { payment: payment(42, 9_000, "usd"), at: at(14, 5) }
+    Notice::Paid { payment: payment(42, 9_000, "usd"), at: at(14, 5), netted: MinorUnits::ZERO }
 }
 
 /// One or several notices of every kind, by the name of their snapshot.
@@ -61,6 +61,8 @@ pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
     all
 }
 
+const REFUNDED: &str = "the customer was refunded";
+
 fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
     let hold = |payment, task| Notice::OnHold { payment, task };
     let without_booking =
@@ -71,11 +73,30 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
             "paid_merged",
             vec![
                 paid(),
-                Notice::Paid { payment: payment(43, 123_450, "eur"), at: at(14, 6) },
-                Notice::Paid { payment: without_booking.clone(), at: at(14, 7) },
-                Notice::Paid { payment: payment(51, 1_050, "usd"), at: at(14, 7) },
+                Notice::Paid { payment: payment(43, 123_450, "eur"), at: at(14, 6), netted: MinorUnits::ZERO },
+                Notice::Paid { payment: without_booking.clone(), at: at(14, 7), netted: MinorUnits::ZERO },
+                Notice::Paid { payment: payment(51, 1_050, "usd"), at: at(14, 7), netted: MinorUnits::ZERO },
             ],
         ),
+        (
+            "paid_netted",
+            vec![Notice::Paid {
+                payment: payment(42, 4_000, "usd"),
+                at: at(14, 5),
+                netted: MinorUnits::new(5_000).unwrap(),
+            }],
+        ),
+        ("netted", vec![Notice::Netted { payment: payment(42, 9_000, "usd") }]),
+        ("taken_back", vec![Notice::TakenBack { payment: payment(42, 2_250, "usd"), why: REFUNDED.into() }]),
+        (
+            "taken_back_merged",
+            vec![
+                Notice::TakenBack { payment: payment(42, 2_250, "usd"), why: REFUNDED.into() },
+                Notice::TakenBack { payment: payment(43, 9_000, "eur"), why: REFUNDED.into() },
+            ],
+        ),
+        ("paid_again", vec![Notice::PaidAgain { payment: payment(42, 9_000, "usd") }]),
+        ("owed", vec![Notice::Owed { payment: payment(42, 9_000, "usd"), why: REFUNDED.into() }]),
         ("on_hold_connect", vec![hold(Some(payment(42, 9_000, "usd")), MentorTask::ConnectAccount)]),
         ("on_hold_onboarding", vec![hold(Some(without_booking.clone()), MentorTask::FinishOnboarding)]),
         ("on_hold_review", vec![hold(Some(payment(42, 9_000, "usd")), MentorTask::AwaitReview)]),
@@ -110,6 +131,7 @@ fn about_transfers() -> Vec<(&'static str, Vec<Notice>)> {
     let unknown = |payment, id, since| Notice::OutcomeUnknown { payment, operation_id: OperationId(id), since };
     let despite = |payment, why: &str| Notice::PaidDespite { payment, why: why.into() };
     vec![
+        ("debt_recorded", vec![Notice::DebtRecorded { payment: payment(42, 9_000, "usd"), why: REFUNDED.into() }]),
         ("payment_failed", vec![failed(payment(42, 4_500, "gbp"), 3)]),
         ("payment_failed_merged", vec![failed(payment(42, 4_500, "gbp"), 3), failed(payment(43, 77, "gbp"), 1)]),
         ("outcome_unknown", vec![unknown(payment(42, 9_000, "usd"), 7, at(12, 0))]),

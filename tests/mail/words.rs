@@ -1,6 +1,7 @@
 //! What emails say: a snapshot of every kind, single and merged, and rules that all of them keep.
 
 use chrono_tz::Tz;
+use payoutd::domain::money::MinorUnits;
 use payoutd::domain::notice::Notice;
 use payoutd::mail::{Voice, render};
 
@@ -99,8 +100,9 @@ fn without_tags(html: &str) -> String {
 
 #[test]
 fn a_merged_email_stops_at_fifty_lines_and_sums_all() {
-    let notices: Vec<Notice> =
-        (100..180).map(|id| Notice::Paid { payment: payment(id, 1_001, "usd"), at: at(9, 0) }).collect();
+    let notices: Vec<Notice> = (100..180)
+        .map(|id| Notice::Paid { payment: payment(id, 1_001, "usd"), at: at(9, 0), netted: MinorUnits::ZERO })
+        .collect();
     let email = render(&notices, &voice()).unwrap();
     assert_eq!(email.subject, "You were paid 800.80 USD in 80 payments");
     assert!(email.text.contains("\n  … and 30 more\n"), "{}", email.text);
@@ -123,7 +125,10 @@ fn times_are_those_of_the_platform() {
     assert!(text(Tz::UTC, &[paid()]).contains("3 March 2026, 14:05 UTC"));
     assert!(text(Tz::Europe__Berlin, &[paid()]).contains("3 March 2026, 15:05 CET"));
     assert!(text(Tz::America__Sao_Paulo, &[paid()]).contains("3 March 2026, 11:05 -03"), "a zone without letters");
-    let many = text(Tz::Asia__Tokyo, &[paid(), Notice::Paid { payment: payment(43, 100, "usd"), at: at(16, 0) }]);
+    let many = text(
+        Tz::Asia__Tokyo,
+        &[paid(), Notice::Paid { payment: payment(43, 100, "usd"), at: at(16, 0), netted: MinorUnits::ZERO }],
+    );
     for words in ["When (Asia/Tokyo)", "2026-03-03 23:05", "2026-03-04 01:00"] {
         assert!(many.contains(words), "{many}");
     }

@@ -10,12 +10,14 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "accounts",
     "audit_log",
+    "debt_entries",
     "disputes",
     "emails",
     "holds",
+    "mentor_debts",
     "mentors",
     "operation_attempts",
     "operations",
@@ -127,6 +129,40 @@ on_both_databases! {
         assert_eq!(sql.rows("name", left).await, Vec::<Vec<serde_json::Value>>::new());
         sql.run("DELETE FROM __diesel_schema_migrations").await;
         assert_eq!(open(db.url()).migrate().await.expect("again"), all_versions(&db));
+    }
+
+    /// Given a database of the first version with an operation in it, when it is migrated, then nothing of it is lost and
+    /// its rules still hold.
+    async fn what_was_recorded_before_is_kept(db: TestDb) {
+        let sql = Sql::open(db.url()).await;
+        let kind = if db.is_postgres() { "postgres" } else { "sqlite" };
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);
+        sql.run("CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+            run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)").await;
+        for (dir, version) in [("2026-11-20-000001_foundation", "20261120000001"), ("2026-11-20-000002_cron", "20261120000002")] {
+            sql.run(&std::fs::read_to_string(root.join(dir).join("up.sql")).expect("readable")).await;
+            sql.run(&format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')")).await;
+        }
+        let at = "'2026-11-20T12:00:00.000Z'";
+        sql.run(&format!("INSERT INTO payments (payment_key, livemode, collection, mentor_id, currency, amount, platform_fee, \
+                mentor_amount, platform_fee_bps) VALUES ('pi_1', false, 'paid', 'm1', 'usd', 10000, 1000, 9000, 1000);
+            INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, \
+                state, stripe_id, created_at, updated_at) VALUES ('transfer', 1, 'm1', 1, 'key 1', 9000, 'usd', \
+                '{{\"amount\": 9000}}', 'confirmed', 'tr_1', {at}, {at});
+            INSERT INTO operation_attempts (operation_id, kind, started_at, duration_ms) VALUES (1, 'create', {at}, 5)")).await;
+        open(db.url()).migrate().await.expect("migrated");
+        let kept = sql.row("kind, idempotency_key, state, stripe_id, cause", "operations").await;
+        assert_eq!(kept, [json!("transfer"), json!("key 1"), json!("confirmed"), json!("tr_1"), json!("")]);
+        assert_eq!(sql.row("operation_id, duration_ms", "operation_attempts").await, [json!(1), json!(5)]);
+        for refused in [
+            "DELETE FROM operation_attempts",
+            "UPDATE operations SET amount = 1",
+            "INSERT INTO operation_attempts (operation_id, kind, started_at, duration_ms) VALUES (9, 'create', '2026-11-20', 5)",
+            "UPDATE payments SET status = 'nonsense'",
+        ] {
+            sql.refusal_of(refused).await;
+        }
+        sql.run("UPDATE payments SET status = 'netted'").await;
     }
 
     /// Given the tables that the queries are compiled for, then the database has the same columns, with the same

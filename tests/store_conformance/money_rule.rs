@@ -76,14 +76,14 @@ stories! {
     async fn a_claim_commits_the_intent(w: World) {
         let op = w.payment_on_the_wire("a").await;
         assert_eq!((op.generation, op.key.as_str()), (1, "payoutd:transfer:pi_a:1"));
-        assert_eq!(op.order.amount, minor(9_000));
+        assert_eq!(op.order.amount(), minor(9_000));
         let row = w.sql.row("state, idempotency_key, generation, amount, currency, lease_owner, lease_epoch, lease_until, \
             maybe_done, mentor_id", "operations").await;
         assert_eq!(row, [json!("submitting"), json!("payoutd:transfer:pi_a:1"), json!(1), json!(9_000), json!("usd"),
             json!("one"), json!(1), json!("2027-01-18T09:02:00.000Z"), json!(0), json!("m1")]);
         assert_eq!(w.sql.value("parameters", "operations").await, json!({
             "amount": 9_000, "currency": "usd", "destination": "acct_m1", "source_transaction": "ch_a",
-            "transfer_group": "payoutd_ch_a", "payment_id": 1,
+            "transfer_group": "payoutd_ch_a", "payment_id": 1, "netted": 0, "kept": 10_000, "refunds": [],
         }));
         assert_eq!(w.status("a").await, "releasing");
         assert!(!w.is_awake("a", hour(10_000)).await);
@@ -143,7 +143,7 @@ stories! {
         w.picks(later()).await;
         let partly = charge("a").set("amount_refunded", 5_000).told("charge.updated", later()).fact();
         let Claimed::Submit(op) = w.claims_with("a", vec![partly], later()).await else { panic!("ready") };
-        assert_eq!(op.order.amount, minor(4_500));
+        assert_eq!(op.order.amount(), minor(4_500));
         assert_eq!(w.sql.row("operations.amount, refunded_amount", "operations, payments").await, [json!(4_500), json!(5_000)]);
     }
 
@@ -154,7 +154,7 @@ stories! {
         w.picks(later()).await;
         let partly = charge("a").set("amount_refunded", 5_000).told("charge.updated", later()).fact();
         let Claimed::Submit(op) = w.claims_with("a", vec![partly], later()).await else { panic!("ready") };
-        assert_eq!(op.order.amount, minor(4_000));
+        assert_eq!(op.order.amount(), minor(4_000));
         let row = w.sql.row("mentor_amount, platform_fee, refunded_amount", "payments").await;
         assert_eq!(row, [json!(8_000), json!(2_000), json!(5_000)]);
     }
@@ -169,7 +169,7 @@ stories! {
         w.person_runs("UPDATE payments SET mentor_amount = 8000, platform_fee = 2000").await;
         assert!(w.picks_ready(hour(74)).await.is_empty());
         assert_eq!(w.picks_ready(hour(75)).await, ["a"]);
-        assert_eq!(w.submits("a", hour(75)).await.order.amount, minor(8_000));
+        assert_eq!(w.submits("a", hour(75)).await.order.amount(), minor(8_000));
         assert_eq!(w.payment("a").await.case.payment.pause, None);
     }
 
@@ -301,6 +301,30 @@ stories! {
         assert_eq!(w.submits("a", hour(80)).await.generation, 2);
     }
 
+    /// Given three transfers in a row that Stripe refuses for good, then the mentor is paused until a person lifts it; one
+    /// that goes well in between begins the count anew.
+    async fn three_refusals_in_a_row_pause_the_mentor(w: World) {
+        w.paid_charges(&["a", "b", "c", "d", "e", "f"]).await;
+        w.picks(later()).await;
+        let refuses = async |charge: &str| {
+            let op = w.submits(charge, later()).await;
+            w.writes(&op, refused(400, "parameter_invalid"), later()).await;
+        };
+        refuses("a").await;
+        refuses("b").await;
+        let good = w.submits("c", later()).await;
+        w.writes(&good, done(&good, "tr_c"), later()).await;
+        refuses("d").await;
+        refuses("e").await;
+        assert_eq!(w.sql.count("holds").await, 0);
+        refuses("f").await;
+        assert_eq!(w.sql.row("mentor_id, source, actor, reason", "holds").await,
+            [json!("m1"), json!("automation"), json!("payoutd"), json!("the last 3 transfers were refused for good")]);
+        assert!(w.emails().await.contains(&"admin mentor_held admin@example.com".to_owned()));
+        w.hears([crate::events::account("m1", "active").told("account.updated", hour(80)).of_account("acct_m1")]).await;
+        assert_eq!(w.sql.count("holds WHERE lifted_at IS NULL").await, 1, "only a person lifts it");
+    }
+
     /// Given a transfer that Stripe refuses for good, then it fails, people are told, nothing tries again by itself;
     /// after a retry it is decided anew, under the next key.
     async fn a_refusal_for_good_waits_for_a_person(w: World) {
@@ -341,7 +365,7 @@ stories! {
         assert_eq!(w.sql.row("state, error_code", "operations").await, [json!("rejected"), json!("withdrawn")]);
         assert_eq!(w.picks_ready(later()).await, ["a"]);
         let again = w.submits("a", later()).await;
-        assert_eq!((again.generation, again.order.amount), (2, minor(8_100)));
+        assert_eq!((again.generation, again.order.amount()), (2, minor(8_100)));
         assert!(w.emails().await.is_empty());
     }
 

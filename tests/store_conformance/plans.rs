@@ -41,6 +41,9 @@ const OTHERS: &str = "
     INSERT INTO transfers (stripe_transfer_id, stripe_charge_id, destination, amount, currency, operation_key, created_at)
         SELECT 'tr_' || n, 'ch_' || n, 'acct_1', 9000, 'usd', 'key ' || n, '{paid}'
         FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
+    INSERT INTO mentor_debts (mentor_id, currency, outstanding) SELECT 'm' || n, 'usd', 0 FROM generate_series(0, 19999) AS n;
+    INSERT INTO debt_entries (mentor_id, currency, payment_id, kind, amount, at)
+        SELECT 'm1', 'usd', n, 'owed', 1, '{paid}' FROM generate_series(1, 50000) AS n;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
     INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
@@ -51,7 +54,9 @@ const OTHERS: &str = "
         SELECT n, 'create', '{paid}', 5 FROM generate_series(1, 50000) AS n;
     INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
         stripe_id, created_at, updated_at)
-        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', '{}', 'confirmed', 'tr_' || n, '{paid}', '{paid}'
+        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd',
+        json_build_object('amount', 9000, 'currency', 'usd', 'destination', 'acct_1', 'source_transaction', 'ch_' || n,
+            'transfer_group', 'g', 'payment_id', n), 'confirmed', 'tr_' || n, '{paid}', '{paid}'
         FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
     INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, payment_id, notice, state, created_at, sent_at)
         SELECT 'key ' || n, CASE n % 2 WHEN 0 THEN 'admin:x' END, 'paid', 'admin', 'a@example.com', n, '{}', 'sent',

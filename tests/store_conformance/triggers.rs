@@ -160,15 +160,27 @@ stories! {
         assert_eq!(w.picks_ready(hour(74)).await, ["a"]);
     }
 
-    /// Given a payment that is paid, then nothing wakes it any more.
-    async fn a_transferred_payment_sleeps_for_ever(w: World) {
+    /// Given a payment that is paid, then it is looked at again only for what may ask for money back.
+    async fn a_paid_payment_wakes_for_what_may_ask_for_money_back(w: World) {
         let op = w.payment_on_the_wire("a").await;
         w.person_runs("INSERT INTO holds (mentor_id, reason) VALUES ('m1', 'late')").await;
         assert_eq!(w.sql.value("next_check_at", "payments").await, json!(null), "on the wire");
         w.writes(&op, done(&op, "tr_1"), later()).await;
-        w.person_runs("UPDATE payments SET dispute_requested = true, dispute_reason = 'late'").await;
         w.person_runs("INSERT INTO holds (payment_id, reason) VALUES (1, 'late')").await;
         w.hears([account("m1", "inactive").told("account.updated", hour(90)).of_account("acct_m1")]).await;
+        assert_eq!(w.sql.value("next_check_at", "payments").await, json!(null));
+        for wakes in [
+            "UPDATE payments SET dispute_requested = true, dispute_reason = 'late'",
+            "UPDATE payments SET dispute_requested = false",
+            "UPDATE payments SET refunded_amount = 1",
+            "UPDATE transfers SET amount_reversed = 1",
+        ] {
+            w.person_runs(wakes).await;
+            assert_ne!(w.sql.value("next_check_at", "payments").await, json!(null), "{wakes}");
+            w.person_runs("UPDATE payments SET next_check_at = NULL").await;
+        }
+        // Stripe tells of our own transfer: nothing new.
+        w.person_runs("UPDATE transfers SET amount_reversed = 1").await;
         assert_eq!(w.sql.value("next_check_at", "payments").await, json!(null));
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use payoutd::domain::adjust::AfterPolicy;
 use payoutd::domain::event;
 use payoutd::domain::facts::{Fact, TransferFact};
 use payoutd::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
 use payoutd::domain::money::MinorUnits;
-use payoutd::domain::operation::Operation;
+use payoutd::domain::operation::{Done, Operation, Order};
 use payoutd::domain::outcome::{Attempted, Conclusion};
 use payoutd::domain::policy::{MetadataNames, Policy, RetryPolicy};
 use payoutd::domain::triage::{Failure, Refusal};
@@ -39,6 +40,7 @@ pub fn policy() -> Policy {
         },
         admin_email: "admin@example.com".into(),
         retry: RetryPolicy::default(),
+        after: AfterPolicy::default(),
     }
 }
 
@@ -198,7 +200,7 @@ impl World {
     /// Claims what must be ready.
     pub async fn submits(&self, charge: &str, now: DateTime<Utc>) -> Operation {
         match self.claims(charge, now).await {
-            Claimed::Submit(operation) => operation,
+            Claimed::Submit(operation) => *operation,
             other => panic!("not ready: {other:?}"),
         }
     }
@@ -234,14 +236,15 @@ impl World {
 
 /// The transfer that an operation asks for, as Stripe made it.
 pub fn transfer_of(op: &Operation, id: &str) -> TransferFact {
+    let (Order::Transfer(order) | Order::Restore(order)) = &op.order else { panic!("not a transfer: {op:?}") };
     TransferFact {
         id: TransferId::new(id),
-        charge_id: Some(op.order.source_transaction.clone()),
-        destination: op.order.destination.clone(),
-        amount: op.order.amount,
+        charge_id: Some(order.source_transaction.clone()),
+        destination: order.destination.clone(),
+        amount: order.amount,
         reversed: MinorUnits::ZERO,
-        currency: op.order.currency,
-        transfer_group: Some(op.order.transfer_group.clone()),
+        currency: order.currency,
+        transfer_group: Some(order.transfer_group.clone()),
         operation_key: Some(op.key.as_str().to_owned()),
         created_at: later(),
     }
@@ -249,7 +252,7 @@ pub fn transfer_of(op: &Operation, id: &str) -> TransferFact {
 
 /// Stripe made the transfer.
 pub fn done(op: &Operation, id: &str) -> Attempted {
-    Attempted::Done(transfer_of(op, id))
+    Attempted::Done(Done::Transfer(transfer_of(op, id)))
 }
 
 /// Stripe said no.

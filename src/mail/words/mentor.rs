@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::money::MinorUnits;
 use crate::domain::notice::{MentorTask, Notice, PaymentBrief};
 use crate::mail::lists::{self, Reader, amount, facts, mentor, time};
 use crate::mail::render::Voice;
@@ -16,16 +17,21 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
          days. You need not do anything.",
     );
     match notices {
-        [Notice::Paid { payment, at }] => {
+        [Notice::Paid { payment, at, netted }] => {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             let mut known = facts(payment, Reader::Mentor);
             known.push(("Sent", time(*at, voice.time_zone)));
-            let blocks = vec![
-                Block::say(format!("We have sent you {what}. The money is now in your Stripe account.")),
-                Block::Facts(known),
-                next,
-                question(voice, Some(payment)),
-            ];
+            let more = (*netted > MinorUnits::ZERO).then(|| {
+                let (kept, due) = (payment.currency.display(*netted), payment.amount_minor.checked_add(*netted));
+                let due = due.map(|due| payment.currency.display(due)).unwrap_or_default();
+                Block::say(format!(
+                    "You earned {due}; {kept} of it went towards what you owe us from earlier payments."
+                ))
+            });
+            let lead = Block::say(format!("We have sent you {what}. The money is now in your Stripe account."));
+            let mut blocks = vec![lead, Block::Facts(known)];
+            blocks.extend(more);
+            blocks.extend([next, question(voice, Some(payment))]);
             letter(notices, voice, format!("You were paid {what}"), blocks)
         }
         _ => {
@@ -159,7 +165,7 @@ fn what_to_do(task: MentorTask, voice: &Voice) -> String {
     }
 }
 
-fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
+pub(super) fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
     let mention = match payment {
         Some(payment) => format!("payment no. {}", payment.payment_id),
         None => "the payment's number".into(),
@@ -170,7 +176,7 @@ fn question(voice: &Voice, payment: Option<&PaymentBrief>) -> Block {
     ))
 }
 
-fn letter(notices: &[Notice], voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
+pub(super) fn letter(notices: &[Notice], voice: &Voice, subject: String, blocks: Vec<Block>) -> Story {
     let name = notices.iter().filter_map(Notice::payment).find_map(mentor).filter(|name| is_a_name(name));
     let greeting = Some(name.map_or("Hello,".into(), |name| format!("Hello {name},")));
     let footer = format!("{} sent you this because you offer sessions there.", voice.platform_name);

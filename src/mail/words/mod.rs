@@ -1,5 +1,6 @@
 //! The words of every email, one function for each kind of notice. No layout and no escaping happens here.
 
+mod after;
 mod breaker;
 mod commands;
 mod failed;
@@ -22,8 +23,13 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
     }
     Some(match kind {
         Notice::Paid { .. } => mentor::paid(notices, voice),
+        Notice::Netted { .. } => after::netted(notices, voice),
         Notice::OnHold { .. } => mentor::on_hold(notices, voice),
         Notice::NotPaid { .. } => mentor::not_paid(notices, voice),
+        Notice::TakenBack { .. } => after::taken_back(notices, voice),
+        Notice::PaidAgain { .. } => after::paid_again(notices, voice),
+        Notice::Owed { .. } => after::owed(notices, voice),
+        Notice::DebtRecorded { .. } => after::debt_recorded(notices, voice),
         Notice::PaymentFailed { .. } => failed::payment_failed(notices, voice),
         Notice::OutcomeUnknown { .. } => failed::outcome_unknown(notices, voice),
         Notice::PaidDespite { .. } => failed::paid_despite(notices, voice),
@@ -90,7 +96,10 @@ fn line(notice: &Notice) -> Option<Line<'_>> {
         Notice::PaymentFailed { why, .. }
         | Notice::Unassigned { why, .. }
         | Notice::NeedsAttention { why, .. }
-        | Notice::PaidDespite { why, .. } => (None, Some(why.as_str())),
+        | Notice::PaidDespite { why, .. }
+        | Notice::TakenBack { why, .. }
+        | Notice::Owed { why, .. }
+        | Notice::DebtRecorded { why, .. } => (None, Some(why.as_str())),
         _ => (None, None),
     };
     Some(Line { payment: notice.payment()?, at, note })

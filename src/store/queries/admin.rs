@@ -103,6 +103,18 @@ pub(super) async fn hold_for_stripe(
     Ok(())
 }
 
+/// A hold by a rule of payoutd's own, which only a person lifts. Answers whether it is new.
+pub(super) async fn hold_by_rule(
+    conn: &mut Conn,
+    mentor: &MentorId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, TxError> {
+    let on = Subject::Mentor(mentor.clone());
+    let placed = insert_hold(conn, &on, ("automation", "payoutd"), reason, now).await?;
+    Ok(placed.is_some())
+}
+
 /// Lifts what automation placed because of an account, once Stripe has told later that the account is in order. A
 /// person's hold stays.
 pub(super) async fn lift_restriction(conn: &mut Conn, account: &AccountId, told_at: Timestamp) -> Result<(), TxError> {

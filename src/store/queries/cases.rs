@@ -1,4 +1,4 @@
-//! Brings together all that the decision needs to know about some payments: six queries, however many payments.
+//! Brings together all that the decision needs to know about some payments: eight queries, however many payments.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use super::positions::{self, Paid};
+use crate::domain::adjust::RefundLine;
 use crate::domain::hold::{Hold, Subject};
-use crate::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
+use crate::domain::ids::{AccountId, MentorId, PaymentId, RefundId, TransferId};
 use crate::domain::mentor::{Account, Mentor};
+use crate::domain::refund;
 use crate::domain::release::Case;
 use crate::ports::StoreError;
 use crate::store::db::TxError;
-use crate::store::rows::{AccountRow, DisputeRow, HoldRow, MentorRow, PaymentRow};
-use crate::store::schema::{accounts, disputes, holds, mentors, operations, transfers};
+use crate::store::rows::{AccountRow, DisputeRow, HoldRow, MentorRow, PaymentRow, minor};
+use crate::store::schema::{accounts, disputes, holds, mentors, operations, refunds, transfers};
 
 /// The cases of these payments, in the same order.
 pub(in crate::store) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Case>, TxError> {
@@ -39,7 +42,10 @@ pub(in crate::store) async fn load_each(
         .load(conn)
         .await?;
     let foreign = foreign_transfers(conn, &charges).await?;
-    let known = Known { mentors, accounts, holds, disputes, foreign };
+    let refunds = refunds_of(conn, &charges).await?;
+    let debts = positions::debts(conn, rows).await?;
+    let paid = positions::load(conn, rows).await?;
+    let known = Known { mentors, accounts, holds, disputes, foreign, refunds, debts, paid };
     Ok(rows.iter().map(|row| known.case(row)).collect())
 }
 
@@ -50,6 +56,9 @@ struct Known {
     holds: Vec<Hold>,
     disputes: Vec<DisputeRow>,
     foreign: HashMap<String, TransferId>,
+    refunds: Vec<(String, RefundLine)>,
+    debts: HashMap<(String, String), i64>,
+    paid: Paid,
 }
 
 impl Known {
@@ -64,7 +73,12 @@ impl Known {
         let holds = self.holds.iter().filter(|hold| concerns(hold, payment.id, payment.mentor_id.as_ref()));
         let holds = holds.cloned().collect();
         let foreign_transfer = charge.and_then(|c| self.foreign.get(c)).cloned();
-        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer })
+        let of_charge = self.refunds.iter().filter(|(of, _)| Some(of.as_str()) == charge);
+        let refunds = of_charge.map(|(_, refund)| refund.clone()).collect();
+        let owing = row.mentor_id.clone().and_then(|mentor| self.debts.get(&(mentor, row.currency.clone())));
+        let debt = minor(format!("the debt of payment {}'s mentor", row.id), owing.copied().unwrap_or(0))?;
+        let position = self.paid.position(row)?;
+        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer, refunds, debt, position })
     }
 }
 
@@ -109,6 +123,20 @@ async fn holds_on(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Hold>, TxE
     let mut found: Vec<HoldRow> = open().filter(holds::payment_id.eq_any(&payments)).load(conn).await?;
     found.extend(open().filter(holds::mentor_id.eq_any(&mentors)).load(conn).await?);
     Ok(found.into_iter().map(HoldRow::hold).collect::<Result<_, _>>()?)
+}
+
+async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<Vec<(String, RefundLine)>, TxError> {
+    let rows: Vec<(String, String, i64, String)> = refunds::table
+        .filter(refunds::stripe_charge_id.eq_any(charges))
+        .order(refunds::stripe_refund_id)
+        .select((refunds::stripe_charge_id, refunds::stripe_refund_id, refunds::amount, refunds::status))
+        .load(conn)
+        .await?;
+    let line = |(charge, id, amount, status): (String, String, i64, String)| {
+        let amount = minor(format!("refund {id}"), amount)?;
+        Ok((charge, RefundLine { id: RefundId::new(id), amount, failed: refund::failed(&status) }))
+    };
+    Ok(rows.into_iter().map(line).collect::<Result<_, StoreError>>()?)
 }
 
 /// Transfers of these charges that are not reversed and that no operation of this database asked for.

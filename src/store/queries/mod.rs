@@ -3,6 +3,7 @@
 
 pub(in crate::store) mod admin;
 pub(in crate::store) mod cases;
+mod debts;
 pub(in crate::store) mod desk_emails;
 pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
@@ -10,7 +11,10 @@ pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod inbox;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
+mod paid;
+mod positions;
 pub(in crate::store) mod project;
+mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;

@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, admin, cases, outbox, project, told};
+use super::debts::{self, Debtor};
+use super::{Conn, admin, cases, outbox, project, refusals, told};
 use crate::domain::facts::Fact;
 use crate::domain::ids::{OperationId, PaymentId};
-use crate::domain::operation::Operation;
+use crate::domain::operation::{Done, Operation, OperationState, Order};
 use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
@@ -209,14 +210,30 @@ async fn write_conclusion(
 ) -> Result<(), TxError> {
     let op = &outcome.operation;
     write_operation(conn, outcome, conclusion, now).await?;
-    if let Attempted::Done(transfer) = &outcome.attempted {
-        told::keep_transfer(conn, transfer, Timestamp::from(now)).await?;
+    match &outcome.attempted {
+        Attempted::Done(Done::Transfer(transfer)) => told::keep_transfer(conn, transfer, now.into()).await?,
+        // It says how much of the transfer has been taken back by then, whoever did it.
+        Attempted::Done(Done::Reversal(reversal)) => {
+            told::keep_transfer(conn, &reversal.transfer, now.into()).await?;
+        }
+        _ => {}
+    }
+    let debtor = Debtor { mentor_id: &op.mentor_id, currency: op.order.currency(), payment_id: op.payment_id };
+    if let Some(owed) = conclusion.owed {
+        debts::owe(conn, &debtor, owed, (&op.cause, op.generation), now).await?;
+    }
+    if let (OperationState::Rejected, Order::Transfer(order)) = (conclusion.next.state, &op.order) {
+        debts::unnet(conn, &debtor, order.netted, now).await?;
     }
     if let Some(why) = &conclusion.hold_mentor {
         admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;
     }
-    write_payment(conn, op.payment_id, conclusion, now).await?;
-    outbox::write(conn, &conclusion.notices, policy, now).await
+    write_payment(conn, op.payment_id, &op.order, conclusion, now).await?;
+    outbox::write(conn, &conclusion.notices, policy, now).await?;
+    if conclusion.payment == Some(PaymentNext::Failed) {
+        refusals::pause_after_several(conn, op, policy, now).await?;
+    }
+    Ok(())
 }
 
 async fn write_operation(
@@ -237,7 +254,7 @@ async fn write_operation(
             operations::unknown_since.eq(next.unknown_since.map(Timestamp::from)),
             operations::lease_owner.eq(None::<String>),
             operations::lease_until.eq(None::<Timestamp>),
-            operations::stripe_id.eq(next.transfer_id.as_ref().map(|id| id.as_str())),
+            operations::stripe_id.eq(&next.done_as),
             operations::stripe_request_id.eq(request_id),
             operations::error_code.eq(code),
             operations::error.eq(words),
@@ -251,6 +268,7 @@ async fn write_operation(
 async fn write_payment(
     conn: &mut Conn,
     id: PaymentId,
+    order: &Order,
     conclusion: &Conclusion,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
@@ -262,12 +280,18 @@ async fn write_payment(
     );
     let row = diesel::update(payments::table.find(id.0));
     match &conclusion.payment {
+        None if !matches!(order, Order::Transfer(_)) => 0,
         None => row.set(tried).execute(conn).await?,
-        Some(next @ PaymentNext::Transferred(transfer, status)) => {
+        // What followed the transfer leaves the payment's own figures alone.
+        Some(PaymentNext::Adjusted(at)) => {
+            row.set(payments::next_check_at.eq(Timestamp::from(*at))).execute(conn).await?
+        }
+        Some(next @ PaymentNext::Transferred(transfer, status, changed)) => {
             let transfer = (
                 payments::transfer_id.eq(transfer.as_str()),
                 payments::transfer_status.eq(status.word()),
                 payments::transferred_at.eq(at),
+                payments::next_check_at.eq(changed.then_some(at)),
             );
             row.set((tried, payments::status.eq(next.status().word()), transfer)).execute(conn).await?
         }

@@ -4,9 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, cases, outbox, project};
-use crate::domain::ids::{AccountId, OperationId, PaymentId, PaymentKey};
-use crate::domain::operation::{Operation, OperationState, TransferOrder, transfer_key};
+use super::debts::{self, Debtor};
+use super::{Conn, cases, outbox, paid, project};
+use crate::domain::adjust::FirstOrder;
+use crate::domain::ids::{AccountId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
+use crate::domain::late;
+use crate::domain::money::MinorUnits;
+use crate::domain::operation::{Operation, OperationState, Order, TransferOrder, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
@@ -40,6 +44,12 @@ pub(in crate::store) async fn pick_due(
                 continue;
             }
         };
+        if case.payment.status.is_paid() {
+            if paid::look_at(conn, &case, revisit_at, policy, now).await? {
+                picked.paid.push(case);
+            }
+            continue;
+        }
         let decision = decide(&case, policy, now);
         let settlement = settle(&case, &decision);
         match (decision, settlement) {
@@ -142,6 +152,8 @@ pub(in crate::store) async fn claim(
     }
     // Read again under the lock, now with what Stripe said.
     let rows = lock_if_free(conn, &ids).await?;
+    let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
+    debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
     let mut claimed = Vec::with_capacity(ready.len());
     for (row, case) in rows.iter().zip(&cases) {
@@ -166,8 +178,10 @@ async fn claim_one(
     now: DateTime<Utc>,
 ) -> Result<Claimed, TxError> {
     let id = case.payment.id;
-    if case.payment.status == PaymentStatus::Releasing || case.payment.status == PaymentStatus::Transferred {
-        return Ok(Claimed::Taken(id));
+    match case.payment.status {
+        PaymentStatus::Releasing => return Ok(Claimed::Taken(id)),
+        status if status.is_paid() => return paid::claim(conn, row, case, lease, policy, now).await,
+        _ => {}
     }
     let decision = decide(case, policy, now);
     if let Some(settlement) = settle(case, &decision) {
@@ -181,8 +195,12 @@ async fn claim_one(
                 return Ok(Claimed::Taken(id));
             }
             let generation = latest.map_or(0, |(generation, _)| generation) + 1;
-            let key = PaymentKey::new(&row.payment_key);
-            Ok(Claimed::Submit(commit_intent(conn, &key, generation, &plan, lease, now).await?))
+            let key = transfer_key(&PaymentKey::new(&row.payment_key), generation);
+            let claimed = release(conn, &plan, generation, key, lease, now).await?;
+            if matches!(claimed, Claimed::Adjusted(_)) {
+                outbox::write(conn, &Vec::from_iter(late::netted(case)), policy, now).await?;
+            }
+            Ok(claimed)
         }
         Decision::Wait(pause) => Ok(Claimed::Waits(id, pause)),
         Decision::Hold(reasons) => Ok(Claimed::Held(id, reasons)),
@@ -192,7 +210,7 @@ async fn claim_one(
 /// The generation and state of a payment's latest operation. Only the latest can be live.
 async fn latest_operation(conn: &mut Conn, payment: PaymentId) -> Result<Option<(i32, String)>, TxError> {
     let latest = operations::table
-        .filter(operations::payment_id.eq(payment.0))
+        .filter(operations::payment_id.eq(payment.0).and(operations::kind.eq("transfer")))
         .order(operations::generation.desc())
         .select((operations::generation, operations::state))
         .first(conn)
@@ -201,27 +219,82 @@ async fn latest_operation(conn: &mut Conn, payment: PaymentId) -> Result<Option<
     Ok(latest)
 }
 
-/// Writes the operation, leased to this worker, and marks the payment.
-async fn commit_intent(
+/// Commits the intent of a transfer, nets the mentor's debt with it, and marks the payment. Where all of it goes towards
+/// the debt, nothing is sent.
+async fn release(
     conn: &mut Conn,
-    payment_key: &PaymentKey,
-    generation: i32,
     plan: &Plan,
+    generation: i32,
+    key: IdempotencyKey,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Claimed, TxError> {
+    let order = TransferOrder::from_plan(plan);
+    let debtor = Debtor { mentor_id: &plan.mentor_id, currency: plan.currency, payment_id: plan.payment_id };
+    if plan.amount == MinorUnits::ZERO {
+        let (gross, refunds) = (order.gross(), order.refunds);
+        let measure = FirstOrder { gross, netted: plan.netted, kept: plan.kept, refunds };
+        debts::net(conn, &debtor, plan.netted, Some(&measure), now).await?;
+        mark(conn, plan.payment_id, PaymentStatus::Netted, now).await?;
+        return Ok(Claimed::Adjusted(plan.payment_id));
+    }
+    debts::net(conn, &debtor, plan.netted, None, now).await?;
+    mark(conn, plan.payment_id, PaymentStatus::Releasing, now).await?;
+    let (payment_id, mentor_id) = (plan.payment_id, plan.mentor_id.clone());
+    let order = Order::Transfer(order);
+    let intent = Intent { payment_id, mentor_id, cause: String::new(), generation, key, order };
+    Ok(Claimed::Submit(Box::new(commit_intent(conn, intent, lease, now).await?)))
+}
+
+async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
+    diesel::update(payments::table.find(id.0))
+        .set((
+            payments::status.eq(status.word()),
+            payments::hold_reasons.eq(""),
+            payments::next_check_at.eq(None::<Timestamp>),
+            payments::wait_until.eq(None::<Timestamp>),
+            payments::wait_reason.eq(None::<String>),
+            payments::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What is about to be asked of Stripe.
+pub(super) struct Intent {
+    /// For which payment.
+    pub payment_id: PaymentId,
+    /// About whose money.
+    pub mentor_id: MentorId,
+    /// Because of what; empty for a transfer.
+    pub cause: String,
+    /// The how-manieth of its kind and cause.
+    pub generation: i32,
+    /// Under which key.
+    pub key: IdempotencyKey,
+    /// What.
+    pub order: Order,
+}
+
+/// Writes the operation, leased to this worker.
+pub(super) async fn commit_intent(
+    conn: &mut Conn,
+    intent: Intent,
     lease: &Lease,
     now: DateTime<Utc>,
 ) -> Result<Operation, TxError> {
     let at = Timestamp::from(now);
-    let key = transfer_key(payment_key, generation);
-    let order = TransferOrder::from_plan(plan);
-    let parameters = serde_json::to_value(&order).map_err(|e| corrupt(&key, e))?;
+    let Intent { payment_id, mentor_id, cause, generation, key, order } = intent;
+    let parameters = order.parameters().map_err(|e| corrupt(&key, e))?;
     let id: i64 = diesel::insert_into(operations::table)
         .values((
-            operations::kind.eq("transfer"),
-            operations::payment_id.eq(plan.payment_id.0),
-            operations::mentor_id.eq(plan.mentor_id.as_str()),
+            (operations::kind.eq(order.kind().word()), operations::cause.eq(&cause)),
+            operations::payment_id.eq(payment_id.0),
+            operations::mentor_id.eq(mentor_id.as_str()),
             operations::generation.eq(generation),
             operations::idempotency_key.eq(key.as_str()),
-            (operations::amount.eq(plan.amount.get()), operations::currency.eq(plan.currency.code())),
+            (operations::amount.eq(order.amount().get()), operations::currency.eq(order.currency().code())),
             operations::parameters.eq(parameters),
             operations::state.eq("submitting"),
             (operations::first_sent_at.eq(at), operations::last_sent_at.eq(at)),
@@ -233,21 +306,11 @@ async fn commit_intent(
         .returning(operations::id)
         .get_result(conn)
         .await?;
-    diesel::update(payments::table.find(plan.payment_id.0))
-        .set((
-            payments::status.eq("releasing"),
-            payments::hold_reasons.eq(""),
-            payments::next_check_at.eq(None::<Timestamp>),
-            payments::wait_until.eq(None::<Timestamp>),
-            payments::wait_reason.eq(None::<String>),
-            payments::updated_at.eq(at),
-        ))
-        .execute(conn)
-        .await?;
     Ok(Operation {
         id: OperationId(id),
-        payment_id: plan.payment_id,
-        mentor_id: plan.mentor_id.clone(),
+        payment_id,
+        mentor_id,
+        cause,
         generation,
         key,
         order,
@@ -265,9 +328,13 @@ async fn commit_intent(
 pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let until = Timestamp::from(pause.until);
-    let open = payments::table
-        .filter(payments::id.eq_any(&ids))
-        .filter(payments::status.eq_any(["pending", "held", "refunded"]));
+    let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
+        "pending",
+        "held",
+        "refunded",
+        "transferred",
+        "netted",
+    ]));
     diesel::update(open)
         .set((
             payments::wait_until.eq(until),

@@ -74,6 +74,7 @@ pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<
         disputes::currency.eq(dispute.currency.code()),
         disputes::status.eq(&dispute.status),
         disputes::reason.eq(&dispute.reason),
+        disputes::fee.eq(dispute.fee.get()),
     );
     keep_latest!(conn, disputes, stripe_dispute_id = dispute.id.as_str(), &fact.stamp, columns)
 }

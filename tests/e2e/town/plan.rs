@@ -20,6 +20,7 @@ pub struct Plan {
     pub(super) settings: BTreeMap<String, String>,
     pub(super) database: Option<String>,
     pub(super) automatic_webhooks: bool,
+    pub(super) prompt_settlement: bool,
 }
 
 impl Plan {
@@ -41,11 +42,20 @@ impl Plan {
         self
     }
 
+    /// What customers pay is on the balance at once, and so is what is transferred of it.
+    pub fn with_prompt_settlement(mut self) -> Plan {
+        self.prompt_settlement = true;
+        self
+    }
+
     pub async fn found(self, db: TestDb) -> Town {
         let dir = tempfile::Builder::new().prefix("payoutd-e2e-").tempdir().expect("a temporary directory");
         let mut options = SandboxOptions::new(|| SystemClock.now().timestamp());
         // The stricter reading would hide an overpayment.
         options.settings.source_limit = SourceLimit::ChargeAmount;
+        if self.prompt_settlement {
+            options.settings.settlement_delay_s = 0;
+        }
         options.retry.first_ms = 50;
         options.retry.longest_ms = 200;
         let options = if self.automatic_webhooks { options } else { options.manual_delivery() };

@@ -1,0 +1,295 @@
+//! After the transfer: what of it is to be taken back, or given again, since the facts have changed. It looks at how much
+//! the mentor should hold by now and how much they do, so that the same facts in any order end in the same amounts.
+
+use serde::{Deserialize, Serialize};
+
+use super::dispute::{Dispute, Standing, standing};
+use super::ids::{AccountId, PaymentId, RefundId, TransferId};
+use super::money::MinorUnits;
+use super::operation::{Order, ReversalOrder, TransferOrder};
+use super::payment::{Payment, words};
+use super::policy::Policy;
+use super::reason::Reason;
+use super::release::{Case, may_be_paid};
+
+words!(
+    /// What to do about an objection that comes after the transfer.
+    LateAction {
+        /// Tell an admin, and leave the money where it is.
+        Alert = "alert",
+        /// Take the transfer back.
+        Reverse = "reverse",
+    }
+);
+
+/// What the operator decided about money that has left already.
+#[derive(Debug, Clone)]
+pub struct AfterPolicy {
+    /// When a dispute is open after the transfer.
+    pub open_dispute: LateAction,
+    /// When an admin flags after the transfer.
+    pub late_flag: LateAction,
+    /// Whether the mentor bears Stripe's fee for a lost dispute.
+    pub mentor_pays_dispute_fee: bool,
+}
+
+impl Default for AfterPolicy {
+    fn default() -> Self {
+        Self { open_dispute: LateAction::Alert, late_flag: LateAction::Alert, mentor_pays_dispute_fee: false }
+    }
+}
+
+/// A refund, as far as the mentor's share goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundLine {
+    /// Stripe's id.
+    pub id: RefundId,
+    /// How much.
+    pub amount: MinorUnits,
+    /// Whether the money stayed after all.
+    pub failed: bool,
+}
+
+/// One of our transfers of a payment, as it stands at Stripe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferStanding {
+    /// Stripe's id.
+    pub id: TransferId,
+    /// Where it went.
+    pub destination: AccountId,
+    /// How much.
+    pub amount: MinorUnits,
+    /// What of it was taken back, by us or by other hands.
+    pub reversed: MinorUnits,
+}
+
+impl TransferStanding {
+    fn left(&self) -> MinorUnits {
+        self.amount.saturating_sub(self.reversed)
+    }
+}
+
+/// Where the mentor's part of a payment is, once it has been paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// What the first transfer was ordered as; what went towards a debt stands in it.
+    pub first: FirstOrder,
+    /// All our transfers of it, the oldest first.
+    pub transfers: Vec<TransferStanding>,
+    /// What we have taken back.
+    pub reversed_by_us: MinorUnits,
+    /// What we have paid again of that.
+    pub restored: MinorUnits,
+    /// What could not be taken back, and is the mentor's debt.
+    pub owed: MinorUnits,
+    /// Causes that an operation or a debt has answered already, with the highest generation.
+    pub answered: Vec<(String, i32)>,
+    /// Whether an operation that follows the transfer is under way.
+    pub under_way: bool,
+}
+
+/// What the first transfer was measured by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstOrder {
+    /// The mentor's part then.
+    pub gross: MinorUnits,
+    /// What of that went towards a debt.
+    pub netted: MinorUnits,
+    /// What of the charge had not been refunded then.
+    pub kept: MinorUnits,
+    /// The refunds that were known then.
+    pub refunds: Vec<RefundId>,
+}
+
+/// What to do about a payment that was paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    /// Of which payment.
+    pub payment_id: PaymentId,
+    /// What brought it about: a refund's or dispute's id, or `flag`.
+    pub cause: String,
+    /// Goes up with each operation of the cause.
+    pub generation: i32,
+    /// What to do.
+    pub action: Action,
+}
+
+/// The ways to put it right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// An operation at Stripe.
+    Order(Order),
+    /// Nothing is left at Stripe that could be taken back: the mentor owes it.
+    Owe(MinorUnits),
+    /// The cause is gone: the mentor owes this much less.
+    Forgive(MinorUnits),
+}
+
+/// The cause of an admin's flag.
+pub const FLAG: &str = "flag";
+
+impl Position {
+    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe does not. Less than nothing
+    /// where other hands took back what is owed.
+    pub fn held(&self) -> i64 {
+        self.left().get() + self.first.netted.get() - self.owed.get()
+    }
+
+    /// What is left of the transfers.
+    fn left(&self) -> MinorUnits {
+        self.transfers.iter().map(TransferStanding::left).fold(MinorUnits::ZERO, add)
+    }
+
+    /// The transfer of which most is left; none where Stripe has refused to take back what is left already.
+    fn reversible(&self) -> Option<&TransferStanding> {
+        let most = self.transfers.iter().max_by_key(|transfer| transfer.left());
+        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left() > self.owed)
+    }
+
+    fn generation(&self, cause: &str) -> i32 {
+        self.answered.iter().find(|(answered, _)| answered == cause).map_or(0, |(_, generation)| *generation) + 1
+    }
+}
+
+/// What is to be done now, if anything. One step at a time: the next is asked for when this one has ended.
+pub fn adjust(case: &Case, policy: &Policy) -> Option<Adjustment> {
+    let position = case.position.as_ref().filter(|position| !position.under_way)?;
+    let over = position.held() - target(case, position, policy, None).get();
+    match (MinorUnits::new(over), MinorUnits::new(-over)) {
+        (_, Some(under)) => give_back(case, position, policy, under),
+        (Some(over), None) => take_back(case, position, policy, over),
+        (None, None) => None,
+    }
+}
+
+/// How much of the payment the mentor should hold, with one cause left out on request.
+fn target(case: &Case, position: &Position, policy: &Policy, without: Option<&str>) -> MinorUnits {
+    let counts = |cause: &str| without != Some(cause);
+    if flag_counts(&case.payment, policy) && counts(FLAG) {
+        return MinorUnits::ZERO;
+    }
+    let left_out = without.and_then(|id| case.refunds.iter().find(|r| r.id.as_str() == id && !r.failed));
+    let refunded = case.payment.refunded.saturating_sub(left_out.map_or(MinorUnits::ZERO, |refund| refund.amount));
+    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, policy) && counts(d.id.as_str()));
+    let (mut gone, mut fees) = (refunded, MinorUnits::ZERO);
+    for dispute in disputes {
+        gone = add(gone, dispute.amount);
+        let bears_fee = policy.after.mentor_pays_dispute_fee && standing(&dispute.status) == Standing::Lost;
+        fees = add(fees, if bears_fee { dispute.fee } else { MinorUnits::ZERO });
+    }
+    let first = &position.first;
+    let kept = case.payment.amount.saturating_sub(gone).min(first.kept);
+    let share = if first.kept == MinorUnits::ZERO {
+        MinorUnits::ZERO
+    } else {
+        first.gross.share(kept, first.kept, case.payment.currency.step())
+    };
+    share.saturating_sub(fees)
+}
+
+fn flag_counts(payment: &Payment, policy: &Policy) -> bool {
+    payment.flag.is_some() && policy.after.late_flag == LateAction::Reverse
+}
+
+fn dispute_counts(dispute: &Dispute, policy: &Policy) -> bool {
+    match standing(&dispute.status) {
+        Standing::Lost => true,
+        Standing::Open => policy.after.open_dispute == LateAction::Reverse,
+        // Nobody knows what it means: a person is told, and no money moves.
+        Standing::Unknown | Standing::Cleared => false,
+    }
+}
+
+fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits) -> Option<Adjustment> {
+    let causes = causes(case, position, policy);
+    let unanswered = causes.iter().find(|cause| position.generation(cause) == 1);
+    // What a known cause has already answered for can still be short by a rounding or by a later change of it.
+    let cause = unanswered.or(causes.last())?;
+    let of_cause = target(case, position, policy, Some(cause)).saturating_sub(target(case, position, policy, None));
+    let several = causes.iter().filter(|cause| position.generation(cause) == 1).count() > 1;
+    let amount = if several && of_cause > MinorUnits::ZERO { of_cause.min(over) } else { over };
+    let action = match position.reversible() {
+        Some(transfer) => Action::Order(Order::Reversal(ReversalOrder {
+            amount: amount.min(transfer.left()),
+            currency: case.payment.currency,
+            transfer_id: transfer.id.clone(),
+            payment_id: case.payment.id,
+        })),
+        None => Action::Owe(amount),
+    };
+    Some(adjustment(case, position, cause, action))
+}
+
+/// Whatever takes from the mentor's share and came after the transfer.
+fn causes(case: &Case, position: &Position, policy: &Policy) -> Vec<String> {
+    let refunds = case.refunds.iter().filter(|r| !r.failed && !position.first.refunds.contains(&r.id));
+    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, policy));
+    let mut causes: Vec<String> = refunds.map(|r| r.id.as_str().to_owned()).collect();
+    causes.extend(disputes.map(|d| d.id.as_str().to_owned()));
+    causes.extend(flag_counts(&case.payment, policy).then(|| FLAG.to_owned()));
+    causes
+}
+
+/// Gives again only what payoutd itself took: a reversal by other hands stays. What they took of what is owed is owed no
+/// more.
+fn give_back(case: &Case, position: &Position, policy: &Policy, under: MinorUnits) -> Option<Adjustment> {
+    if under == MinorUnits::ZERO {
+        return None;
+    }
+    let gone = gone_cause(case, position, policy);
+    if position.owed > MinorUnits::ZERO {
+        let cause = gone.or_else(|| position.answered.last().map(|(cause, _)| cause.clone()))?;
+        return Some(adjustment(case, position, &cause, Action::Forgive(under.min(position.owed))));
+    }
+    let cause = gone?;
+    let amount = under.min(position.reversed_by_us.saturating_sub(position.restored));
+    if amount == MinorUnits::ZERO {
+        return None;
+    }
+    let order = restore_order(case, position, policy, amount)?;
+    Some(adjustment(case, position, &cause, Action::Order(Order::Restore(order))))
+}
+
+/// A cause that was answered for and that stands no more.
+fn gone_cause(case: &Case, position: &Position, policy: &Policy) -> Option<String> {
+    let standing = causes(case, position, policy);
+    position.answered.iter().rev().map(|(cause, _)| cause).find(|cause| !standing.contains(cause)).cloned()
+}
+
+/// The transfer that pays again, or nothing while something speaks against paying the mentor.
+fn restore_order(case: &Case, position: &Position, policy: &Policy, amount: MinorUnits) -> Option<TransferOrder> {
+    let first = position.transfers.first()?;
+    let charge_id = case.payment.charge_id.clone()?;
+    may_be_restored(case, policy).then(|| TransferOrder {
+        amount,
+        currency: case.payment.currency,
+        destination: first.destination.clone(),
+        transfer_group: super::release::transfer_group(&case.payment, &charge_id),
+        source_transaction: charge_id,
+        payment_id: case.payment.id,
+        netted: MinorUnits::ZERO,
+        kept: MinorUnits::ZERO,
+        refunds: Vec::new(),
+    })
+}
+
+/// Whether nothing but the amount speaks against paying.
+fn may_be_restored(case: &Case, policy: &Policy) -> bool {
+    match may_be_paid(case, policy) {
+        Ok(_) => true,
+        Err(reasons) => reasons.iter().all(|reason| matches!(reason, Reason::BelowMinimum(..))),
+    }
+}
+
+fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> Adjustment {
+    let generation = position.generation(cause);
+    Adjustment { payment_id: case.payment.id, cause: cause.to_owned(), generation, action }
+}
+
+fn add(a: MinorUnits, b: MinorUnits) -> MinorUnits {
+    a.checked_add(b).unwrap_or(a)
+}
+
+#[cfg(test)]
+#[path = "adjust_tests.rs"]
+mod tests;

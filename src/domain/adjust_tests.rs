@@ -1,0 +1,384 @@
+//! After the transfer: whatever happens in whatever order, the mentor ends with the share of what the customer's charge
+//! is worth by then, and never has more taken than was sent.
+
+use proptest::prelude::*;
+
+use super::super::ids::{ChargeId, DisputeId, IntentId, MentorId};
+use super::super::mentor::{Account, Capability, Mentor};
+use super::super::money::Currency;
+use super::super::payment::{Collection, PaymentStatus};
+use super::*;
+
+fn minor(n: i64) -> MinorUnits {
+    MinorUnits::new(n).unwrap()
+}
+
+fn usd() -> Currency {
+    Currency::parse("usd").unwrap()
+}
+
+/// 100.00 charged, 90.00 transferred.
+fn paid() -> Case {
+    Case {
+        payment: Payment {
+            id: PaymentId(42),
+            livemode: false,
+            status: PaymentStatus::Transferred,
+            collection: Collection::Paid,
+            intent_id: Some(IntentId::new("pi_1")),
+            charge_id: Some(ChargeId::new("ch_1")),
+            mentor_id: Some(MentorId::new("ada")),
+            booking_id: None,
+            currency: usd(),
+            settlement_currency: None,
+            amount: minor(10_000),
+            mentor_amount: minor(9_000),
+            refunded: MinorUnits::ZERO,
+            fee_conflict: None,
+            window_ends: chrono::DateTime::from_timestamp(0, 0),
+            flag: None,
+            charge_disputed: false,
+            destination_charge: false,
+            transfer_group: None,
+            pause: None,
+            transfer_id: Some(TransferId::new("tr_1")),
+            hold_reasons: String::new(),
+        },
+        holds: vec![],
+        disputes: vec![],
+        mentor: Some(Mentor {
+            id: MentorId::new("ada"),
+            name: None,
+            email: None,
+            account_id: Some(AccountId::new("acct_1")),
+        }),
+        account: Some(Account {
+            id: AccountId::new("acct_1"),
+            transfers: Capability::Active,
+            details_submitted: true,
+            payouts_enabled: true,
+            disabled_reason: None,
+            deauthorized_at: None,
+        }),
+        foreign_transfer: None,
+        refunds: vec![],
+        debt: MinorUnits::ZERO,
+        position: Some(Position {
+            first: FirstOrder { gross: minor(9_000), netted: MinorUnits::ZERO, kept: minor(10_000), refunds: vec![] },
+            transfers: vec![TransferStanding {
+                id: TransferId::new("tr_1"),
+                destination: AccountId::new("acct_1"),
+                amount: minor(9_000),
+                reversed: MinorUnits::ZERO,
+            }],
+            reversed_by_us: MinorUnits::ZERO,
+            restored: MinorUnits::ZERO,
+            owed: MinorUnits::ZERO,
+            answered: vec![],
+            under_way: false,
+        }),
+    }
+}
+
+fn policy(open_dispute: LateAction, late_flag: LateAction) -> Policy {
+    let after = AfterPolicy { open_dispute, late_flag, mentor_pays_dispute_fee: false };
+    Policy { after, ..Policy::for_tests() }
+}
+
+fn refund(case: &mut Case, id: &str, amount: i64) {
+    case.refunds.push(RefundLine { id: RefundId::new(id), amount: minor(amount), failed: false });
+    count_refunds(case);
+}
+
+fn count_refunds(case: &mut Case) {
+    let live = case.refunds.iter().filter(|r| !r.failed).map(|r| r.amount.get()).sum::<i64>();
+    case.payment.refunded = minor(live.min(case.payment.amount.get()));
+}
+
+fn dispute(case: &mut Case, id: &str, amount: i64, status: &str) {
+    case.disputes.retain(|d| d.id.as_str() != id);
+    case.disputes.push(Dispute {
+        id: DisputeId::new(id),
+        charge_id: ChargeId::new("ch_1"),
+        amount: minor(amount),
+        currency: usd(),
+        fee: minor(1_500),
+        status: status.into(),
+        reason: "general".into(),
+    });
+}
+
+fn position(case: &mut Case) -> &mut Position {
+    case.position.as_mut().unwrap()
+}
+
+/// Does what is asked for as Stripe and the store would, until nothing more is. `covered` is what Stripe gives back.
+fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i32, &'static str, i64)> {
+    let mut steps = Vec::new();
+    while let Some(adjustment) = adjust(case, policy) {
+        assert!(steps.len() < 50, "it does not come to an end: {steps:?}");
+        let at = position(case);
+        at.answered.retain(|(cause, _)| *cause != adjustment.cause);
+        at.answered.push((adjustment.cause.clone(), adjustment.generation));
+        let (word, amount) = match &adjustment.action {
+            Action::Order(Order::Reversal(order)) if order.amount.get() <= covered => {
+                covered -= order.amount.get();
+                let transfer = at.transfers.iter_mut().find(|t| t.id == order.transfer_id).unwrap();
+                transfer.reversed = add(transfer.reversed, order.amount);
+                assert!(transfer.reversed <= transfer.amount, "more was taken back than was sent");
+                at.reversed_by_us = add(at.reversed_by_us, order.amount);
+                ("reverse", order.amount)
+            }
+            Action::Order(Order::Reversal(order)) => {
+                at.owed = add(at.owed, order.amount);
+                ("refused", order.amount)
+            }
+            Action::Order(Order::Restore(order)) => {
+                let id = TransferId::new(format!("tr_{}", at.transfers.len() + 1));
+                let destination = order.destination.clone();
+                at.transfers.push(TransferStanding {
+                    id,
+                    destination,
+                    amount: order.amount,
+                    reversed: MinorUnits::ZERO,
+                });
+                at.restored = add(at.restored, order.amount);
+                ("restore", order.amount)
+            }
+            Action::Order(Order::Transfer(_)) => panic!("the first transfer is not an adjustment"),
+            Action::Owe(amount) => {
+                at.owed = add(at.owed, *amount);
+                ("owe", *amount)
+            }
+            Action::Forgive(amount) => {
+                at.owed = at.owed.saturating_sub(*amount);
+                ("forgive", *amount)
+            }
+        };
+        assert!(amount > MinorUnits::ZERO, "nothing was asked for: {adjustment:?}");
+        steps.push((adjustment.cause, adjustment.generation, word, amount.get()));
+    }
+    steps
+}
+
+const ALL: i64 = i64::MAX;
+
+#[test]
+fn a_refund_takes_the_mentors_share_once() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    assert_eq!(settle(&mut case, &policy, ALL), []);
+    refund(&mut case, "re_1", 2_500);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_1".into(), 1, "reverse", 2_250)]);
+    refund(&mut case, "re_2", 7_500);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_2".into(), 1, "reverse", 6_750)]);
+    assert_eq!(position(&mut case).held(), 0);
+}
+
+#[test]
+fn several_refunds_at_once_are_answered_each_by_its_own() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    refund(&mut case, "re_1", 1_000);
+    refund(&mut case, "re_2", 2_000);
+    let steps = settle(&mut case, &policy, ALL);
+    assert_eq!(steps, [("re_1".into(), 1, "reverse", 900), ("re_2".into(), 1, "reverse", 1_800)]);
+}
+
+#[test]
+fn a_refund_known_before_the_transfer_is_not_taken_again() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    refund(&mut case, "re_1", 5_000);
+    let first = FirstOrder {
+        gross: minor(4_500),
+        netted: MinorUnits::ZERO,
+        kept: minor(5_000),
+        refunds: vec![RefundId::new("re_1")],
+    };
+    position(&mut case).first = first;
+    position(&mut case).transfers[0].amount = minor(4_500);
+    assert_eq!(settle(&mut case, &policy, ALL), []);
+    refund(&mut case, "re_2", 2_500);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_2".into(), 1, "reverse", 2_250)]);
+}
+
+#[test]
+fn a_refund_that_failed_after_all_is_paid_again() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    refund(&mut case, "re_1", 2_500);
+    settle(&mut case, &policy, ALL);
+    case.refunds[0].failed = true;
+    count_refunds(&mut case);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_1".into(), 2, "restore", 2_250)]);
+    assert_eq!(position(&mut case).held(), 9_000);
+}
+
+#[test]
+fn disputes_by_status() {
+    let reverses = policy(LateAction::Reverse, LateAction::Alert);
+    let alerts = policy(LateAction::Alert, LateAction::Alert);
+    let cases: [(&Policy, &str, i64); 10] = [
+        (&alerts, "warning_needs_response", 0),
+        (&alerts, "needs_response", 0),
+        (&alerts, "lost", 9_000),
+        (&alerts, "won", 0),
+        (&alerts, "a_new_word", 0),
+        (&reverses, "warning_needs_response", 9_000),
+        (&reverses, "under_review", 9_000),
+        (&reverses, "lost", 9_000),
+        (&reverses, "won", 0),
+        (&reverses, "a_new_word", 0),
+    ];
+    for (policy, status, taken) in cases {
+        let mut case = paid();
+        dispute(&mut case, "du_1", 10_000, status);
+        settle(&mut case, policy, ALL);
+        assert_eq!(position(&mut case).held(), 9_000 - taken, "{status}");
+    }
+}
+
+#[test]
+fn a_dispute_that_was_won_is_paid_again_once() {
+    let (mut case, policy) = (paid(), policy(LateAction::Reverse, LateAction::Alert));
+    dispute(&mut case, "du_1", 10_000, "needs_response");
+    assert_eq!(settle(&mut case, &policy, ALL), [("du_1".into(), 1, "reverse", 9_000)]);
+    dispute(&mut case, "du_1", 10_000, "won");
+    assert_eq!(settle(&mut case, &policy, ALL), [("du_1".into(), 2, "restore", 9_000)]);
+    assert_eq!(settle(&mut case, &policy, ALL), []);
+    dispute(&mut case, "du_1", 10_000, "lost");
+    assert_eq!(settle(&mut case, &policy, ALL), [("du_1".into(), 3, "reverse", 9_000)]);
+}
+
+#[test]
+fn the_fee_of_a_lost_dispute_is_borne_by_whom_the_operator_says() {
+    let mut policy = policy(LateAction::Alert, LateAction::Alert);
+    for (mentor_pays, taken) in [(false, 4_500), (true, 6_000)] {
+        policy.after.mentor_pays_dispute_fee = mentor_pays;
+        let mut case = paid();
+        dispute(&mut case, "du_1", 5_000, "lost");
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 9_000 - taken);
+    }
+}
+
+#[test]
+fn what_stripe_will_not_give_back_is_owed_and_forgiven_with_its_cause() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    dispute(&mut case, "du_1", 10_000, "lost");
+    assert_eq!(settle(&mut case, &policy, 0), [("du_1".into(), 1, "refused", 9_000)]);
+    assert_eq!(position(&mut case).owed, minor(9_000));
+    dispute(&mut case, "du_1", 10_000, "won");
+    assert_eq!(settle(&mut case, &policy, 0), [("du_1".into(), 2, "forgive", 9_000)]);
+    assert_eq!(position(&mut case).held(), 9_000);
+}
+
+#[test]
+fn a_reversal_by_other_hands_counts_and_is_not_paid_again() {
+    let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
+    position(&mut case).transfers[0].reversed = minor(1_000);
+    assert_eq!(settle(&mut case, &policy, ALL), []);
+    refund(&mut case, "re_1", 5_000);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_1".into(), 1, "reverse", 3_500)]);
+    case.refunds[0].failed = true;
+    count_refunds(&mut case);
+    assert_eq!(settle(&mut case, &policy, ALL), [("re_1".into(), 2, "restore", 3_500)]);
+}
+
+#[test]
+fn a_late_flag_takes_back_only_where_the_operator_says_so() {
+    for (late_flag, held) in [(LateAction::Alert, 9_000), (LateAction::Reverse, 0)] {
+        let (mut case, policy) = (paid(), policy(LateAction::Alert, late_flag));
+        case.payment.flag = Some("identity in doubt".into());
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), held);
+        case.payment.flag = None;
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 9_000);
+    }
+}
+
+#[test]
+fn nothing_is_begun_while_something_is_under_way_and_nothing_is_restored_to_who_may_not_be_paid() {
+    let (mut case, policy) = (paid(), policy(LateAction::Reverse, LateAction::Alert));
+    dispute(&mut case, "du_1", 10_000, "needs_response");
+    position(&mut case).under_way = true;
+    assert_eq!(adjust(&case, &policy), None);
+    position(&mut case).under_way = false;
+    settle(&mut case, &policy, ALL);
+    dispute(&mut case, "du_1", 10_000, "won");
+    case.payment.flag = Some("wait".into());
+    assert_eq!(adjust(&case, &policy), None);
+    case.payment.flag = None;
+    assert!(adjust(&case, &policy).is_some());
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Refund(i64),
+    RefundFails(usize),
+    Dispute(usize, &'static str),
+    Flag(bool),
+    ByHand(i64),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let status = prop::sample::select(vec!["warning_needs_response", "needs_response", "won", "lost", "mystery"]);
+    prop_oneof![
+        (1..6_000_i64).prop_map(Happening::Refund),
+        (0..4_usize).prop_map(Happening::RefundFails),
+        (0..2_usize, status).prop_map(|(which, status)| Happening::Dispute(which, status)),
+        any::<bool>().prop_map(Happening::Flag),
+        (1..3_000_i64).prop_map(Happening::ByHand),
+    ]
+}
+
+fn happens(case: &mut Case, what: &Happening, n: usize) {
+    match what {
+        Happening::Refund(amount) => {
+            let left = case.payment.amount.saturating_sub(case.payment.refunded).get();
+            if left > 0 {
+                refund(case, &format!("re_{n}"), *amount.min(&left));
+            }
+        }
+        Happening::RefundFails(which) => {
+            if let Some(refund) = case.refunds.get_mut(*which) {
+                refund.failed = true;
+            }
+            count_refunds(case);
+        }
+        Happening::Dispute(which, status) => dispute(case, &format!("du_{which}"), 4_000, status),
+        Happening::Flag(raised) => case.payment.flag = raised.then(|| "f".into()),
+        Happening::ByHand(amount) => {
+            let transfer = &mut position(case).transfers[0];
+            transfer.reversed = add(transfer.reversed, minor(*amount)).min(transfer.amount);
+        }
+    }
+}
+
+proptest! {
+    /// Whatever happens, and whether or not Stripe gives the money back, it comes to an end; the mentor never holds more
+    /// than the facts allow, and what is held less was taken by other hands.
+    #[test]
+    fn it_always_comes_to_rest_at_the_mentors_share(
+        happenings in prop::collection::vec((happening(), any::<bool>()), 1..12),
+        reverse in any::<bool>(),
+        share in 1..=10_000_i64,
+    ) {
+        let action = if reverse { LateAction::Reverse } else { LateAction::Alert };
+        let policy = policy(action, action);
+        let mut case = paid();
+        position(&mut case).first.gross = minor(share);
+        position(&mut case).transfers[0].amount = minor(share);
+        let mut by_hand = 0;
+        for (n, (what, covered)) in happenings.iter().enumerate() {
+            let before = position(&mut case).transfers[0].reversed.get();
+            happens(&mut case, what, n);
+            by_hand += position(&mut case).transfers[0].reversed.get() - before;
+            settle(&mut case, &policy, if *covered { ALL } else { 0 });
+            let held = case.position.as_ref().unwrap().held();
+            let target = target(&case, case.position.as_ref().unwrap(), &policy, None).get();
+            prop_assert!(held <= target, "holds {held}, should hold {target}");
+            if case.payment.flag.is_none() && case.disputes.iter().all(|d| standing(&d.status) == Standing::Cleared) {
+                prop_assert!(held + by_hand >= target, "holds {held} of {target}, {by_hand} by hand");
+            }
+        }
+    }
+}

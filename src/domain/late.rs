@@ -1,0 +1,67 @@
+//! Objections that come once a payment was paid: whom to tell. What to do about them is `adjust`'s business.
+
+use super::adjust::{FLAG, LateAction};
+use super::adjusted::why;
+use super::dispute::{Standing, standing};
+use super::money::MinorUnits;
+use super::notice::{Notice, Outgoing, brief};
+use super::operation::Operation;
+use super::payment::Payment;
+use super::policy::Policy;
+use super::reason::Reason;
+use super::release::Case;
+
+/// Alerts about objections that no money follows: once for each objection.
+pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
+    let payment = &case.payment;
+    let alerts_flag = policy.after.late_flag == LateAction::Alert;
+    let flag = payment.flag.clone().filter(|_| alerts_flag).map(|why| (FLAG.to_owned(), Reason::Flagged(why)));
+    let disputes = case.disputes.iter().filter_map(|dispute| match standing(&dispute.status) {
+        Standing::Open if policy.after.open_dispute == LateAction::Alert => {
+            Some((dispute.id.to_string(), Reason::DisputeOpen(dispute.id.clone(), dispute.status.clone())))
+        }
+        Standing::Unknown => {
+            let key = format!("{}:{}", dispute.id, dispute.status);
+            Some((key, Reason::DisputeUnclear(dispute.id.clone(), dispute.status.clone())))
+        }
+        _ => None,
+    });
+    flag.into_iter().chain(disputes).map(|(key, reason)| objection(case, &key, &reason)).collect()
+}
+
+/// The alert about one objection.
+pub fn objection(case: &Case, key: &str, reason: &Reason) -> Outgoing {
+    let payment = &case.payment;
+    let summary = brief(payment, case.mentor.as_ref(), paid(case, payment));
+    let notice = Notice::PaidDespite { payment: summary, why: reason.sentence() };
+    Outgoing::to_admin(notice, "paid_despite", format!("{}:{key}", payment.id), Some(payment.id))
+}
+
+/// A payment that went wholly towards a debt.
+pub fn netted(case: &Case) -> Option<Outgoing> {
+    let payment = &case.payment;
+    let notice = Notice::Netted { payment: brief(payment, case.mentor.as_ref(), payment.mentor_due()) };
+    Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("netted:{}", payment.id), false)
+}
+
+/// A debt: there was nothing left to take back.
+pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
+    let payment = &case.payment;
+    let summary = brief(payment, case.mentor.as_ref(), amount);
+    let key = format!("{}:{cause}", payment.id);
+    let notice = Notice::Owed { payment: summary.clone(), why: why(cause) };
+    let to_mentor = Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("owed:{key}"), false);
+    let notice = Notice::DebtRecorded { payment: summary, why: why(cause) };
+    std::iter::once(Outgoing::to_admin(notice, "debt_recorded", key, Some(payment.id))).chain(to_mentor).collect()
+}
+
+/// A mentor is held by payoutd's own rule.
+pub fn mentor_paused(last: &Operation, why: String) -> Outgoing {
+    let mentor_id = last.mentor_id.clone();
+    let notice = Notice::MentorHeld { mentor: mentor_id.to_string(), mentor_id, why };
+    Outgoing::to_admin(notice, "mentor_held", last.key.as_str(), Some(last.payment_id))
+}
+
+fn paid(case: &Case, payment: &Payment) -> MinorUnits {
+    case.position.as_ref().map_or(payment.mentor_due(), |position| position.first.gross)
+}

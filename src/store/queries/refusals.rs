@@ -1,0 +1,42 @@
+//! A mentor whose transfers are refused for good one after the other is paused: the next would be refused, too.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, admin, outbox};
+use crate::domain::late;
+use crate::domain::operation::Operation;
+use crate::domain::policy::Policy;
+use crate::store::db::TxError;
+use crate::store::schema::{operations, payments};
+
+/// How many in a row.
+const SEVERAL: usize = 3;
+
+/// Looks at the mentor's latest transfers, of which the last was just refused for good.
+pub(super) async fn pause_after_several(
+    conn: &mut Conn,
+    last: &Operation,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let latest: Vec<(String, String)> = operations::table
+        .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
+        .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
+        .filter(operations::state.eq_any(["confirmed", "rejected"]))
+        .order(operations::id.desc())
+        .limit(3)
+        .select((operations::state, payments::status))
+        .load(conn)
+        .await?;
+    let refused = latest.iter().filter(|(state, status)| state == "rejected" && status == "failed").count();
+    if refused < SEVERAL {
+        return Ok(());
+    }
+    let why = format!("the last {SEVERAL} transfers were refused for good");
+    if admin::hold_by_rule(conn, &last.mentor_id, &why, now.into()).await? {
+        outbox::write(conn, &[late::mentor_paused(last, why)], policy, now).await?;
+    }
+    Ok(())
+}
