@@ -2,6 +2,7 @@
 //! `locked!`; so nothing here may use what only one of them has.
 
 pub(in crate::store) mod admin;
+mod asked;
 pub(in crate::store) mod cases;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -15,6 +16,7 @@ mod paid;
 mod positions;
 pub(in crate::store) mod project;
 pub(in crate::store) mod release;
+pub(in crate::store) mod requests;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::asked::{self, Look};
 use super::debts::{self, Debtor};
 use super::{Conn, cases, outbox, paid, project};
 use crate::domain::adjust::FirstOrder;
@@ -43,14 +44,22 @@ pub(in crate::store) async fn pick_due(
                 continue;
             }
         };
+        match asked::look_at(conn, &case, revisit_at, policy, now).await? {
+            Look::ToSend => {
+                picked.asked.push(case);
+                continue;
+            }
+            Look::Refused => continue,
+            Look::Nothing => {}
+        }
         if case.payment.status.is_paid() {
             if paid::look_at(conn, &case, revisit_at, policy, now).await? {
-                picked.paid.push(case);
+                picked.asked.push(case);
             }
             continue;
         }
         let decision = decide(&case, policy, now);
-        let settlement = settle(&case, &decision);
+        let settlement = settle(&case, &decision, policy, now);
         match (decision, settlement) {
             (Decision::Release(plan), _) => {
                 let row = payments::table.find(case.payment.id.0);
@@ -177,13 +186,16 @@ async fn claim_one(
     now: DateTime<Utc>,
 ) -> Result<Claimed, TxError> {
     let id = case.payment.id;
+    if let Some(claimed) = asked::claim(conn, row, case, lease, policy, now).await? {
+        return Ok(claimed);
+    }
     match case.payment.status {
         PaymentStatus::Releasing => return Ok(Claimed::Taken(id)),
         status if status.is_paid() => return paid::claim(conn, row, case, lease, policy, now).await,
         _ => {}
     }
     let decision = decide(case, policy, now);
-    if let Some(settlement) = settle(case, &decision) {
+    if let Some(settlement) = settle(case, &decision, policy, now) {
         write_settlement(conn, case, &settlement, policy, now).await?;
     }
     match decision {
@@ -325,6 +337,9 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     let until = Timestamp::from(pause.until);
     let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
         "pending",
+        "authorized",
+        "unpaid",
+        "failed",
         "held",
         "refunded",
         "transferred",
