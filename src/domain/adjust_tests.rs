@@ -150,7 +150,7 @@ fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i3
                 at.restored = add(at.restored, order.amount);
                 ("restore", order.amount)
             }
-            Action::Order(Order::Transfer(_)) => panic!("the first transfer is not an adjustment"),
+            Action::Order(other) => panic!("no adjustment: {other:?}"),
             Action::Owe(amount) => {
                 at.owed = add(at.owed, *amount);
                 ("owe", *amount)

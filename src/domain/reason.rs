@@ -98,6 +98,7 @@ impl Reason {
         "other_settlement_currency",
         "in_flight",
         "transferred",
+        "netted",
         "failed",
     ];
 
