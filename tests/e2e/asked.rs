@@ -156,7 +156,7 @@ on_both_databases! {
         town.deliver().await;
         assert_eq!(requests(&town).await, ["failed 10000"]);
         assert_eq!(town.held_for("B-1").await, "payment_hold");
-        town.email("admin@example.com", "came back from the customer's bank").await;
+        town.email("admin@example.com", "the money came back from").await;
         town.not_paid("B-1");
         assert_eq!(refunded(&town, &paid), [10_000]);
     }

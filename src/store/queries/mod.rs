@@ -10,6 +10,7 @@ pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod mentor_accounts;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
 mod paid;
