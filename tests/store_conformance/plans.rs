@@ -46,6 +46,8 @@ const OTHERS: &str = "
         SELECT 'm1', 'usd', n, 'owed', 1, '{paid}' FROM generate_series(1, 50000) AS n;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
+    INSERT INTO refund_requests (payment_id, amount, reason, state)
+        SELECT n, 1, 'x', 'refused' FROM generate_series(1, 50000) AS n;
     INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
         SELECT 'x_' || n, 'charge', 'x_' || n, '{paid}', 0, '', '{}' FROM generate_series(1, 50000) AS n;
     INSERT INTO audit_log (actor, action, subject_kind, subject_id)

@@ -84,10 +84,11 @@ stories! {
         let taken = w.store.reclaim(9, crate::world::lease("two", much_later), much_later).await.expect("taken up");
         let again = &taken[0].operation;
         assert_eq!(again.key, op.key);
-        w.writes(again, Attempted::NotFound, much_later + chrono::TimeDelta::hours(1)).await;
+        let end = much_later + chrono::TimeDelta::hours(1);
+        w.writes(again, Attempted::NotFound, end).await;
         assert_eq!(state(&w).await, "open");
-        assert_eq!(w.picks(much_later).await.asked.len(), 1);
-        assert_eq!(w.submits("a", much_later).await.key.as_str(), "payoutd:refund:pi_a:request_1:2");
+        assert_eq!(w.picks(end).await.asked.len(), 1);
+        assert_eq!(w.submits("a", end).await.key.as_str(), "payoutd:refund:pi_a:request_1:2");
     }
 
     /// Given Stripe that refuses for good, when it says so, then the request has failed, the payment is held, and an admin
