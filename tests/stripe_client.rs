@@ -368,7 +368,7 @@ async fn a_pooled_connection_that_was_closed_never_turns_a_sent_request_into_one
 }
 
 async fn create_and_count(client: &Client, server: &ScriptedServer, key: &str) {
-    let called = create_transfer(&client, &IdempotencyKey::new(key), &order(), FAR).await;
+    let called = create_transfer(client, &IdempotencyKey::new(key), &order(), FAR).await;
     let arrived = server.seen().iter().filter(|seen| seen.header("Idempotency-Key") == [key]).count();
     match &called.result {
         Ok(_) => assert_eq!(arrived, 1, "{key}"),

@@ -56,7 +56,9 @@ const OTHERS: &str = "
         SELECT n, 'create', '{paid}', 5 FROM generate_series(1, 50000) AS n;
     INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
         stripe_id, created_at, updated_at)
-        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', '{}', 'confirmed', 'tr_' || n, '{paid}', '{paid}'
+        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', json_build_object('amount', 9000, 'currency', 'usd',
+            'destination', 'acct_1', 'source_transaction', 'ch_' || n, 'transfer_group', 'g', 'payment_id', n), 'confirmed',
+            'tr_' || n, '{paid}', '{paid}'
         FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
     INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, payment_id, notice, state, created_at, sent_at)
         SELECT 'key ' || n, CASE n % 2 WHEN 0 THEN 'admin:x' END, 'paid', 'admin', 'a@example.com', n, '{}', 'sent',

@@ -135,7 +135,7 @@ fn about_authorizations(
             (subject(&sum), std::iter::once(lead).chain(why).chain([Block::Facts(known)]).collect())
         }
         None => {
-            let lead = Block::say(format!("Of {} each {what}. Why stands under each.", count(notices)));
+            let lead = Block::say(format!("Each of {} {what}. Why stands under it.", count(notices)));
             let subject = format!("{}: each {what}", count(notices));
             (one_line(&subject, 120), vec![lead, table(notices, Reader::Admin, voice)])
         }
