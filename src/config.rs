@@ -16,6 +16,7 @@ mod origin;
 mod reader;
 mod require;
 mod running;
+mod session;
 mod smtp;
 mod stripe;
 mod value;
@@ -37,6 +38,7 @@ pub use origin::{ConfigError, Origin, Problem};
 pub use reader::Shown;
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
 pub use running::{Breaker, Log, LogFormat, Metrics, Rescue, Retry, Shutdown, Webhook};
+pub use session::{Cancellation, Capture, Tier};
 pub use smtp::{SmtpTls, SmtpUrl};
 pub use stripe::{KeyMode, Stripe};
 
@@ -72,6 +74,10 @@ pub struct Config {
     pub release: Release,
     /// What to do once the money has left.
     pub after_transfer: AfterTransfer,
+    /// What cancelling gives back.
+    pub cancellation: Cancellation,
+    /// When what was authorised is captured.
+    pub capture: Capture,
     /// How attempts are spaced.
     pub retry: Retry,
     /// What happens to unknown outcomes.
@@ -160,6 +166,8 @@ impl Config {
             window: Window::read(r),
             release: Release::read(r),
             after_transfer: AfterTransfer::read(r),
+            cancellation: Cancellation::read(r),
+            capture: Capture::read(r),
             retry: Retry::read(r),
             rescue: Rescue::read(r),
             breaker: Breaker::read(r),
@@ -184,6 +192,8 @@ impl Config {
         self.webhook.check(&mut c);
         self.window.check(&mut c);
         self.release.check(&mut c);
+        self.cancellation.check(&mut c);
+        self.capture.check(&mut c);
         self.retry.check(&mut c);
         self.rescue.check(&mut c);
         self.breaker.check(&mut c);

@@ -9,6 +9,8 @@ mod demo;
 mod desk;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/refund.rs"]
+mod refund;
 #[path = "cli/refusals.rs"]
 mod refusals;
 #[path = "cli/shown.rs"]

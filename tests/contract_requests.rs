@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
-use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, PaymentId};
+use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, PaymentId, RequestId};
 use payoutd::domain::money::{Currency, MinorUnits};
-use payoutd::domain::operation::{Order, TransferOrder};
+use payoutd::domain::operation::{IntentOrder, Order, RefundOrder, TransferOrder};
 use payoutd::ports::StripeGateway;
 use payoutd::stripe::API_VERSION;
 use scripted_server::{Act, ScriptedServer, Seen, client, settings};
@@ -48,6 +48,10 @@ async fn requests() -> Vec<Seen> {
         "source_transaction": "ch_1", "metadata": {},
     });
     let dispute = json!({ "id": "du_1", "charge": "ch_1", "amount": 1, "currency": "usd", "status": "won" });
+    let refund = json!({
+        "id": "re_1", "charge": "ch_1", "amount": 2_500, "currency": "usd", "status": "succeeded", "metadata": {},
+    });
+    let intent = |status: &str| json!({ "id": "pi_1", "livemode": false, "amount": 9_000, "amount_received": 9_000, "currency": "usd", "status": status });
     let page = |object: &Value, more: bool| Act::json(200, json!({ "data": [object], "has_more": more }));
     let charge =
         json!({ "id": "ch_1", "livemode": false, "amount": 1, "created": 1, "currency": "usd", "status": "failed" });
@@ -59,6 +63,12 @@ async fn requests() -> Vec<Seen> {
         page(&dispute, false),
         Act::json(200, &charge),
         Act::json(200, json!({ "id": "acct_1" })),
+        Act::json(200, &refund),
+        page(&refund, true),
+        page(&refund, false),
+        Act::json(200, intent("succeeded")),
+        Act::json(200, intent("succeeded")),
+        Act::json(200, intent("canceled")),
     ])
     .await;
     let client = client(settings(&server.base));
@@ -80,7 +90,33 @@ async fn requests() -> Vec<Seen> {
     client.disputes_of(&charge).await.result.unwrap();
     client.charge(&charge).await.result.unwrap();
     client.account(&AccountId::new("acct_1")).await.result.unwrap();
+    for order in asked(&charge) {
+        client.carry_out(&key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();
+        if !matches!(order, Order::Cancel(_)) {
+            client.find(&key, &order).await.result.unwrap();
+        }
+    }
     server.seen()
+}
+
+/// What is asked for beside a transfer.
+fn asked(charge: &ChargeId) -> [Order; 3] {
+    let currency = Currency::parse("usd").unwrap();
+    let refund = RefundOrder {
+        amount: MinorUnits::new(2_500).unwrap(),
+        currency,
+        charge_id: charge.clone(),
+        payment_id: PaymentId(42),
+        request_id: RequestId(7),
+    };
+    let intent = IntentOrder {
+        amount: MinorUnits::new(9_000).unwrap(),
+        currency,
+        intent_id: IntentId::new("pi_1"),
+        payment_id: PaymentId(42),
+        request_id: None,
+    };
+    [Order::Refund(refund), Order::Capture(intent.clone()), Order::Cancel(intent)]
 }
 
 /// An operation of the OpenAPI document: its parameters (of the query or the form) as one object's schema.
@@ -176,7 +212,12 @@ async fn what_payoutd_sends_is_what_stripe_takes() {
         ("GET /v1/accounts/{account}", false),
         ("GET /v1/charges/{charge}", false),
         ("GET /v1/disputes", true),
+        ("GET /v1/payment_intents/{intent}", false),
+        ("GET /v1/refunds", true),
         ("GET /v1/transfers", true),
+        ("POST /v1/payment_intents/{intent}/cancel", false),
+        ("POST /v1/payment_intents/{intent}/capture", false),
+        ("POST /v1/refunds", true),
         ("POST /v1/transfers", true),
     ];
     assert_eq!(checked, expected.map(|(name, current)| (name.to_owned(), current)).into());
@@ -230,7 +271,6 @@ fn every_published_event_is_read_as_what_it_is() {
     for (name, body) in events(&data) {
         let expected = match name.split('.').next().unwrap() {
             _ if name.starts_with("charge.dispute.") => "dispute",
-            _ if name == "payment_intent.amount_capturable_updated" => "nothing",
             "charge" | "checkout" | "payment_intent" => "payment",
             "capability" => "account",
             other => other,

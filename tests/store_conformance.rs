@@ -40,5 +40,7 @@ mod payments;
 mod plans;
 #[path = "store_conformance/projection.rs"]
 mod projection;
+#[path = "store_conformance/requests.rs"]
+mod requests;
 #[path = "store_conformance/triggers.rs"]
 mod triggers;

@@ -19,6 +19,9 @@ _payoutd() {
             payoutd,check)
                 cmd="payoutd__subcmd__check"
                 ;;
+            payoutd,complete)
+                cmd="payoutd__subcmd__complete"
+                ;;
             payoutd,completions)
                 cmd="payoutd__subcmd__completions"
                 ;;
@@ -57,6 +60,9 @@ _payoutd() {
                 ;;
             payoutd,payments)
                 cmd="payoutd__subcmd__payments"
+                ;;
+            payoutd,refund)
+                cmd="payoutd__subcmd__refund"
                 ;;
             payoutd,retry)
                 cmd="payoutd__subcmd__retry"
@@ -115,6 +121,9 @@ _payoutd() {
             payoutd__subcmd__help,check)
                 cmd="payoutd__subcmd__help__subcmd__check"
                 ;;
+            payoutd__subcmd__help,complete)
+                cmd="payoutd__subcmd__help__subcmd__complete"
+                ;;
             payoutd__subcmd__help,completions)
                 cmd="payoutd__subcmd__help__subcmd__completions"
                 ;;
@@ -153,6 +162,9 @@ _payoutd() {
                 ;;
             payoutd__subcmd__help,payments)
                 cmd="payoutd__subcmd__help__subcmd__payments"
+                ;;
+            payoutd__subcmd__help,refund)
+                cmd="payoutd__subcmd__help__subcmd__refund"
                 ;;
             payoutd__subcmd__help,retry)
                 cmd="payoutd__subcmd__help__subcmd__retry"
@@ -302,7 +314,7 @@ _payoutd() {
 
     case "${cmd}" in
         payoutd)
-            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry mentor webhooks emails operations migrate token sandbox completions man help"
+            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete mentor webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +338,28 @@ _payoutd() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__complete)
+            opts="-h --at --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -600,7 +634,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help)
-            opts="serve check config demo run status payments runs explain hold lift retry mentor webhooks emails operations migrate token sandbox completions man help"
+            opts="serve check config demo run status payments runs explain hold lift retry refund complete mentor webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -614,6 +648,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__complete)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -922,6 +970,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__payments)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__refund)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1518,7 +1580,7 @@ _payoutd() {
             fi
             case "${prev}" in
                 --status)
-                    COMPREPLY=($(compgen -W "unpaid pending held refunded releasing failed transferred netted" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "unpaid authorized pending held refunded releasing failed transferred netted" -- "${cur}"))
                     return 0
                     ;;
                 --mentor)
@@ -1526,7 +1588,7 @@ _payoutd() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred netted failed" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread not_completed refund_asked refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred netted failed" -- "${cur}"))
                     return 0
                     ;;
                 --since)
@@ -1546,6 +1608,40 @@ _payoutd() {
                     return 0
                     ;;
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__refund)
+            opts="-h --amount --policy --currency --reason --key --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --amount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --currency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -16,8 +16,10 @@ use crate::config::{
 };
 use crate::domain::adjust::{self, AfterPolicy};
 use crate::domain::breaker::BreakerPolicy;
+use crate::domain::capture::CapturePolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
+use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::jobs::{Jobs, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
@@ -119,11 +121,25 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             booking_id: config.metadata.booking_id.clone(),
             platform_fee: config.metadata.platform_fee.clone(),
             mentor_amount: config.metadata.mentor_amount.clone(),
+            session_starts_at: config.metadata.session_starts_at.clone(),
+            session_ends_at: config.metadata.session_ends_at.clone(),
         },
         admin_email: config.mail.admin_email.clone().unwrap_or_default(),
         retry: retry_policy(config),
         after: after_policy(config),
+        require_completion: config.release.require_completion,
+        cancellation: CancellationPolicy::new(config.cancellation.tiers.iter().map(tier).collect()),
+        capture: CapturePolicy {
+            delay: config.capture.delay,
+            lifetime: config.capture.authorization_lifetime,
+            warn_before: config.capture.warn_before,
+            cancel_before: config.capture.cancel_before,
+        },
     })
+}
+
+fn tier(tier: &crate::config::Tier) -> Tier {
+    Tier { before: tier.before, refund_bps: u16::from(tier.percent) * 100 }
 }
 
 fn after_policy(config: &Config) -> AfterPolicy {

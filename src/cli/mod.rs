@@ -20,6 +20,7 @@ mod migrate;
 mod operations;
 mod payments;
 mod progress;
+mod refund;
 mod retry;
 mod run;
 mod runs;
@@ -110,6 +111,15 @@ enum Command {
     /// Try a failed payment again; every check is asked again, too
     #[command(after_help = "Examples:\n  payoutd retry 42\n  payoutd retry B-1207")]
     Retry(retry::RetryArgs),
+    /// Ask for a refund of a payment, in full, in part or by the cancellation policy
+    #[command(after_help = "Examples:\n  payoutd refund B-1207 --reason 'the booking could not be made'\n  \
+        payoutd refund 42 --amount 2500 --reason 'half an hour was missing' --key ticket-881\n  \
+        payoutd refund 42 --policy --reason 'canceled by the customer' --json\n\nEnds with 0 once the request is on record; the \
+        next run sends it to Stripe. One that cannot be is refused at once, with 1.")]
+    Refund(refund::RefundArgs),
+    /// Say that a payment's session took place
+    #[command(after_help = "Examples:\n  payoutd complete B-1207\n  payoutd complete 42 --at 2026-11-21T15:00:00Z")]
+    Complete(refund::CompleteArgs),
     /// Add, list or show mentors
     #[command(subcommand)]
     Mentor(mentor::MentorCommand),
@@ -204,6 +214,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Hold(args) => hold::hold(&settings()?, args).await.map(done),
         Command::Lift(args) => hold::lift(&settings()?, args).await.map(done),
         Command::Retry(args) => retry::retry(&settings()?, args).await.map(done),
+        Command::Refund(args) => refund::refund(&settings()?, args).await.map(done),
+        Command::Complete(args) => refund::complete(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
         Command::Webhooks(command) => webhooks::webhooks(&settings()?, command).await.map(done),
         Command::Emails(command) => emails::emails(&settings()?, command).await.map(done),

@@ -81,6 +81,8 @@ pub struct Release {
     pub preflight_retry: Duration,
     /// Until a transfer that the balance did not cover is tried again.
     pub funds_retry: Duration,
+    /// Whether a payment is due only once its session is over.
+    pub require_completion: bool,
 }
 
 impl Release {
@@ -91,6 +93,7 @@ impl Release {
             batch_size: r.number("release.batch_size", 100, 1..=1_000),
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
+            require_completion: r.take("release.require_completion", false),
         }
     }
 
@@ -114,6 +117,10 @@ pub struct Metadata {
     pub platform_fee: Vec<String>,
     /// The mentor's share that goes with it, in minor units.
     pub mentor_amount: Vec<String>,
+    /// When the session begins: RFC 3339, or seconds since 1970.
+    pub session_starts_at: Vec<String>,
+    /// When it is to end.
+    pub session_ends_at: Vec<String>,
 }
 
 impl Metadata {
@@ -130,6 +137,14 @@ impl Metadata {
             booking_id: take("booking_id", &["bookingId", "booking_id", "sessionId", "session_id"]),
             platform_fee: take("platform_fee", &["platformFee", "platform_fee"]),
             mentor_amount: take("mentor_amount", &["mentorAmount", "mentor_amount"]),
+            session_starts_at: take(
+                "session_starts_at",
+                &["sessionStartsAt", "session_starts_at", "startsAt", "starts_at", "startTime", "start_time"],
+            ),
+            session_ends_at: take(
+                "session_ends_at",
+                &["sessionEndsAt", "session_ends_at", "endsAt", "ends_at", "endTime", "end_time"],
+            ),
         }
     }
 
@@ -139,6 +154,8 @@ impl Metadata {
             ("metadata.booking_id", &self.booking_id),
             ("metadata.platform_fee", &self.platform_fee),
             ("metadata.mentor_amount", &self.mentor_amount),
+            ("metadata.session_starts_at", &self.session_starts_at),
+            ("metadata.session_ends_at", &self.session_ends_at),
         ] {
             names.iter().for_each(|name| c.accept(metadata_name(name), key));
         }

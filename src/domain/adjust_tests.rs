@@ -35,6 +35,10 @@ fn paid() -> Case {
             mentor_amount: minor(9_000),
             refunded: MinorUnits::ZERO,
             fee_conflict: None,
+            authorized_at: None,
+            paid_at: None,
+            session: Default::default(),
+            customer: Default::default(),
             window_ends: chrono::DateTime::from_timestamp(0, 0),
             flag: None,
             charge_disputed: false,
@@ -77,6 +81,7 @@ fn paid() -> Case {
             answered: vec![],
             under_way: false,
         }),
+        asked: Default::default(),
     }
 }
 
@@ -145,7 +150,7 @@ fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i3
                 at.restored = add(at.restored, order.amount);
                 ("restore", order.amount)
             }
-            Action::Order(Order::Transfer(_)) => panic!("the first transfer is not an adjustment"),
+            Action::Order(other) => panic!("no adjustment: {other:?}"),
             Action::Owe(amount) => {
                 at.owed = add(at.owed, *amount);
                 ("owe", *amount)

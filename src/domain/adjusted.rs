@@ -13,7 +13,7 @@ pub(super) fn done(ctx: &Context<'_>, done: &Done) -> Conclusion {
     let mentor = ctx.case.mentor.as_ref();
     let notice = match &op.order {
         Order::Reversal(_) => Notice::TakenBack { payment: ctx.brief(), why: why(&op.cause) },
-        Order::Restore(_) | Order::Transfer(_) => Notice::PaidAgain { payment: ctx.brief() },
+        _ => Notice::PaidAgain { payment: ctx.brief() },
     };
     let once = format!("{}:{}", notice.kind(), op.id);
     Conclusion {
@@ -21,6 +21,7 @@ pub(super) fn done(ctx: &Context<'_>, done: &Done) -> Conclusion {
         payment: Some(PaymentNext::Adjusted(ctx.now)),
         hold_mentor: None,
         owed: None,
+        request: None,
         notices: Outgoing::to_mentor(mentor, notice, once, false).into_iter().collect(),
     }
 }
@@ -33,11 +34,11 @@ pub(super) fn refused(ctx: &Context<'_>, failure: &Failure, verdict: Verdict) ->
         // It may have been measured by what was out of date; what the transfer has left is read again first.
         (Order::Reversal(_), _) if ctx.op.generation == 1 => later(ctx, failure),
         (Order::Reversal(order), _) => owed(ctx, failure, order.amount),
-        (Order::Restore(_) | Order::Transfer(_), Verdict::HoldMentor) => {
+        (_, Verdict::HoldMentor) => {
             Conclusion { hold_mentor: Some(failure.message().to_owned()), ..later(ctx, failure) }
         }
-        (Order::Restore(_) | Order::Transfer(_), Verdict::WaitForFunds) => later(ctx, failure),
-        (Order::Restore(_) | Order::Transfer(_), _) => alert(ctx, failure, later(ctx, failure)),
+        (_, Verdict::WaitForFunds) => later(ctx, failure),
+        _ => alert(ctx, failure, later(ctx, failure)),
     }
 }
 

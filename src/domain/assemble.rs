@@ -13,6 +13,7 @@ use super::payment::Collection;
 use super::policy::{MetadataNames, Policy};
 use super::refund::{self, ChargeFigure, RefundStanding};
 use super::release::window_ends;
+use super::session::time_in;
 
 /// A payment as its objects describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,12 @@ pub struct Assembled {
     pub refunded: MinorUnits,
     /// When the customer paid.
     pub paid_at: Option<DateTime<Utc>>,
+    /// Since when the money is reserved.
+    pub authorized_at: Option<DateTime<Utc>>,
+    /// When the session begins.
+    pub session_starts_at: Option<DateTime<Utc>>,
+    /// When the session is to end.
+    pub session_ends_at: Option<DateTime<Utc>>,
     /// When the window ends.
     pub window_ends: Option<DateTime<Utc>>,
     /// Whether the charge was ever disputed.
@@ -67,13 +74,13 @@ pub fn assemble(sources: &[Source], refunds: &[RefundStanding], fee_bps: u16, po
     let mut sources: Vec<&Source> = sources.iter().collect();
     // The best-believed first; of several of a kind (a second charge after a failed one), the furthest along.
     sources.sort_by(|a, b| {
-        let order = |s: &Source| (s.says.collection != Collection::Paid, s.kind);
+        let order = |s: &Source| (std::cmp::Reverse(furthest(s.says.collection)), s.kind);
         order(a).cmp(&order(b)).then(b.stamp.cmp(&a.stamp)).then(a.object_id.cmp(&b.object_id))
     });
     let best = sources.first()?;
     let collection = collection(&sources);
     let metadata = metadata(&sources);
-    let paid_at = if collection == Collection::Paid { first(&sources, |s| s.paid_at) } else { None };
+    let paid_at = if collection == Collection::Paid { paid_at(&sources) } else { None };
     let amount = best.says.amount;
     let split = fees::split(amount, best.says.currency, fee_bps, stated(&metadata, &policy.names));
     Some(Assembled {
@@ -93,6 +100,9 @@ pub fn assemble(sources: &[Source], refunds: &[RefundStanding], fee_bps: u16, po
         split,
         refunded: refund::total(refunds, figure(&sources)).min(amount),
         paid_at,
+        authorized_at: first(&sources, |s| s.authorized_at),
+        session_starts_at: time_in(&metadata, &policy.names.session_starts_at),
+        session_ends_at: time_in(&metadata, &policy.names.session_ends_at),
         window_ends: paid_at.map(|at| window_ends(at, policy.dispute_window)),
         charge_disputed: sources.iter().any(|s| s.says.disputed),
         destination_charge: sources.iter().any(|s| s.says.destination_charge),
@@ -115,6 +125,12 @@ pub struct Standing {
     pub amount: MinorUnits,
     /// The parts.
     pub split: Split,
+    /// When the session begins.
+    pub session_starts_at: Option<DateTime<Utc>>,
+    /// When the session is to end.
+    pub session_ends_at: Option<DateTime<Utc>>,
+    /// Since when the money is reserved.
+    pub authorized_at: Option<DateTime<Utc>>,
     /// The metadata that the row was put together from.
     pub metadata: BTreeMap<String, String>,
 }
@@ -126,6 +142,15 @@ impl Assembled {
         if before.mentor_id != mentor_in(&before.metadata, &policy.names) {
             self.mentor_id = before.mentor_id.clone();
         }
+        if before.session_starts_at != time_in(&before.metadata, &policy.names.session_starts_at) {
+            self.session_starts_at = before.session_starts_at;
+        }
+        if before.session_ends_at != time_in(&before.metadata, &policy.names.session_ends_at) {
+            self.session_ends_at = before.session_ends_at;
+        }
+        // An authorisation runs from its beginning, however often Stripe tells of it.
+        let since = [before.authorized_at, self.authorized_at];
+        self.authorized_at = since.into_iter().flatten().min();
         let given = fees::split(before.amount, self.currency, fee_bps, stated(&before.metadata, &policy.names));
         if before.split != given {
             if before.amount == self.amount {
@@ -146,11 +171,28 @@ fn first<T>(sources: &[&Source], get: impl Fn(&Says) -> Option<T>) -> Option<T> 
     sources.iter().find_map(|source| get(&source.says))
 }
 
-/// Paid is for good; of the rest the latest telling counts, and a cancellation outlives a failed attempt.
+/// Paid is for good, and so is a payment intent that was canceled; money that is reserved outweighs an attempt that
+/// failed before. Of the rest the latest telling counts.
 fn collection(sources: &[&Source]) -> Collection {
-    let paid = sources.iter().any(|s| s.says.collection == Collection::Paid);
+    let any = |wanted| sources.iter().any(|s| s.says.collection == wanted).then_some(wanted);
     let latest = || sources.iter().max_by(|a, b| a.stamp.cmp(&b.stamp)).map(|s| s.says.collection);
-    if paid { Collection::Paid } else { latest().unwrap_or(Collection::Awaiting) }
+    let settled = [Collection::Paid, Collection::Canceled, Collection::Authorized].into_iter().find_map(any);
+    settled.or_else(latest).unwrap_or(Collection::Awaiting)
+}
+
+/// How much an object of that standing has to say about the payment.
+fn furthest(collection: Collection) -> u8 {
+    match collection {
+        Collection::Paid => 2,
+        Collection::Authorized => 1,
+        Collection::Awaiting | Collection::Failed | Collection::Canceled => 0,
+    }
+}
+
+/// A charge that was authorised first says when that was; its payment intent says when it was captured.
+fn paid_at(sources: &[&Source]) -> Option<DateTime<Utc>> {
+    let captured = sources.iter().find(|s| s.kind == SourceKind::PaymentIntent && s.says.captured_later);
+    captured.and_then(|intent| intent.says.paid_at).or_else(|| first(sources, |s| s.paid_at))
 }
 
 /// The session asked the customer for name and address, so it is believed first about them.

@@ -91,6 +91,9 @@ fn what_a_person_changed_stays_changed() {
         mentor_id: assembled.mentor_id.clone(),
         amount: assembled.amount,
         split: assembled.split.clone(),
+        session_starts_at: None,
+        session_ends_at: None,
+        authorized_at: None,
         metadata: assembled.metadata.clone(),
     };
     assert_eq!(assembled.clone().respecting(&untouched, 1_000, &policy), assembled);

@@ -170,6 +170,11 @@ pub fn charge_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::f
     direct(object, "charge", told_at, |event| read::charge_source(event, event.read()?))
 }
 
+/// Reads a payment intent as the API answers it.
+pub fn intent_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::Source, EventError> {
+    direct(object, "payment_intent", told_at, |event| read::intent_source(event, event.read()?))
+}
+
 /// Reads a dispute as the API answers it.
 pub fn dispute_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::DisputeFact, EventError> {
     direct(object, "dispute", told_at, |event| read::dispute_of(event, event.read()?))

@@ -48,6 +48,8 @@ pub(super) struct Intent {
     pub amount_received: i64,
     pub currency: String,
     pub status: String,
+    #[serde(default)]
+    pub capture_method: String,
     pub latest_charge: Option<Expandable>,
     pub receipt_email: Option<String>,
     pub transfer_group: Option<String>,
@@ -96,6 +98,7 @@ pub(super) struct Refund {
     pub amount: i64,
     pub currency: String,
     pub status: Option<String>,
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]

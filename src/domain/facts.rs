@@ -66,6 +66,12 @@ pub struct Says {
     pub currency: Currency,
     /// When the customer paid, if they have.
     pub paid_at: Option<DateTime<Utc>>,
+    /// Since when the customer's money is reserved, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorized_at: Option<DateTime<Utc>>,
+    /// Whether it is authorised first and captured later.
+    #[serde(default)]
+    pub captured_later: bool,
     /// The payment intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent_id: Option<IntentId>,
@@ -114,6 +120,8 @@ pub struct RefundFact {
     pub currency: Currency,
     /// Stripe's word for where it stands.
     pub status: String,
+    /// The key under which payoutd asked for it, from its metadata; `None` for a refund of other hands.
+    pub operation_key: Option<String>,
     /// When Stripe told so.
     pub stamp: Stamp,
 }

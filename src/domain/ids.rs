@@ -113,6 +113,10 @@ number_id!(
     OperationId
 );
 number_id!(
+    /// A refund request's row.
+    RequestId
+);
+number_id!(
     /// A release run's row.
     RunId
 );

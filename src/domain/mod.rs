@@ -3,8 +3,11 @@
 
 pub mod adjust;
 mod adjusted;
+pub mod ask;
+pub mod asked;
 pub mod assemble;
 pub mod breaker;
+pub mod capture;
 pub mod dispute;
 pub mod event;
 pub mod event_object;
@@ -24,8 +27,10 @@ pub mod read;
 pub mod reason;
 pub mod refund;
 pub mod release;
+pub mod request;
 pub mod rescue;
 pub mod retry;
+pub mod session;
 pub mod settle;
 pub mod timetable;
 pub mod triage;

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{MentorId, OperationId, PaymentId};
+use super::ids::{MentorId, OperationId, PaymentId, RequestId};
 use super::mentor::{Capability, Mentor};
 use super::money::{Currency, MinorUnits};
-use super::payment::Payment;
+use super::payment::{Customer, Payment};
 use super::reason::Reason;
 
 /// A payment as an email speaks of it: no Stripe id, nothing that a person cannot use.
@@ -97,6 +97,59 @@ pub enum Notice {
         /// Why it was to be taken back, in words.
         why: String,
     },
+    /// To the customer: they have their money back.
+    Refunded {
+        /// Which payment, with what was refunded.
+        payment: PaymentBrief,
+        /// What to call them.
+        customer: Option<String>,
+    },
+    /// To the customer: what was reserved is free again, and nothing was charged.
+    NotCharged {
+        /// Which payment, with what was reserved.
+        payment: PaymentBrief,
+        /// What to call them.
+        customer: Option<String>,
+    },
+    /// To the mentor: a customer was refunded before the mentor was paid.
+    CustomerRefunded {
+        /// Which payment, with what was refunded.
+        payment: PaymentBrief,
+        /// What is left for the mentor.
+        left: MinorUnits,
+    },
+    /// To the admin: a refund that was asked for cannot be made.
+    RefundFailed {
+        /// Which payment, with what was to be refunded.
+        payment: PaymentBrief,
+        /// Which request.
+        request: RequestId,
+        /// Why, in words.
+        why: String,
+    },
+    /// To the admin: an authorised payment could not be captured.
+    CaptureFailed {
+        /// Which payment, with what was to be captured.
+        payment: PaymentBrief,
+        /// Stripe's words.
+        why: String,
+    },
+    /// To the admin: an authorisation is about to run out.
+    AuthorizationExpiring {
+        /// Which payment, with what is authorised.
+        payment: PaymentBrief,
+        /// When.
+        at: DateTime<Utc>,
+        /// Why it is not captured, in words.
+        why: String,
+    },
+    /// To the admin: an authorisation was let go of, since it must not be captured.
+    AuthorizationCanceled {
+        /// Which payment, with what was authorised.
+        payment: PaymentBrief,
+        /// What spoke against capturing it, in words.
+        why: String,
+    },
     /// To the admin: Stripe refused a transfer for good.
     PaymentFailed {
         /// Which payment.
@@ -173,6 +226,11 @@ pub enum Notice {
 pub enum Recipient {
     /// The platform's admins.
     Admin,
+    /// The customer, at this address.
+    Customer {
+        /// Their address.
+        email: String,
+    },
     /// A mentor, at this address.
     Mentor {
         /// Who.
@@ -209,6 +267,13 @@ impl Outgoing {
         }
     }
 
+    /// To a customer who has an address, or nothing.
+    pub fn to_customer(customer: &Customer, notice: Notice, once_key: String) -> Option<Self> {
+        let email = customer.email.clone()?;
+        let payment_id = notice.payment().map(|p| p.payment_id);
+        Some(Self { to: Recipient::Customer { email }, notice, once_key, merge_key: None, payment_id })
+    }
+
     /// To a mentor who has an address, or nothing.
     pub fn to_mentor(mentor: Option<&Mentor>, notice: Notice, once_key: String, merged: bool) -> Option<Self> {
         let mentor = mentor?;
@@ -232,6 +297,13 @@ impl Notice {
             Self::PaidAgain { .. } => "paid_again",
             Self::Owed { .. } => "owed",
             Self::DebtRecorded { .. } => "debt_recorded",
+            Self::Refunded { .. } => "refunded",
+            Self::NotCharged { .. } => "not_charged",
+            Self::CustomerRefunded { .. } => "customer_refunded",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::CaptureFailed { .. } => "capture_failed",
+            Self::AuthorizationExpiring { .. } => "authorization_expiring",
+            Self::AuthorizationCanceled { .. } => "authorization_canceled",
             Self::PaymentFailed { .. } => "payment_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::BreakerOpened { .. } => "breaker_opened",
@@ -244,8 +316,8 @@ impl Notice {
         }
     }
 
-    /// Whether a mentor is told, and not an admin.
-    pub fn is_for_mentor(&self) -> bool {
+    /// Whether a mentor or a customer is told, who may write back, and not an admin.
+    pub fn may_be_answered(&self) -> bool {
         matches!(
             self,
             Self::Paid { .. }
@@ -255,6 +327,9 @@ impl Notice {
                 | Self::TakenBack { .. }
                 | Self::PaidAgain { .. }
                 | Self::Owed { .. }
+                | Self::CustomerRefunded { .. }
+                | Self::Refunded { .. }
+                | Self::NotCharged { .. }
         )
     }
 
@@ -273,7 +348,14 @@ impl Notice {
             | Self::PaidAgain { payment }
             | Self::Netted { payment }
             | Self::Owed { payment, .. }
-            | Self::DebtRecorded { payment, .. } => Some(payment),
+            | Self::DebtRecorded { payment, .. }
+            | Self::Refunded { payment, .. }
+            | Self::NotCharged { payment, .. }
+            | Self::CustomerRefunded { payment, .. }
+            | Self::RefundFailed { payment, .. }
+            | Self::CaptureFailed { payment, .. }
+            | Self::AuthorizationExpiring { payment, .. }
+            | Self::AuthorizationCanceled { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
             Self::BreakerOpened { .. } | Self::MentorHeld { .. } | Self::EventUnreadable { .. } => None,
         }

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::facts::{ReversalFact, TransferFact};
+use super::facts::{RefundFact, ReversalFact, Source, TransferFact};
 use super::ids::{
-    AccountId, ChargeId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey, RefundId, TransferId,
+    AccountId, ChargeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, PaymentKey, RefundId, RequestId,
+    TransferId,
 };
 use super::money::{Currency, MinorUnits};
 use super::payment::words;
@@ -99,6 +100,37 @@ pub struct ReversalOrder {
     pub payment_id: PaymentId,
 }
 
+/// The frozen parameters of a refund.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundOrder {
+    /// How much, in minor units.
+    pub amount: MinorUnits,
+    /// In what.
+    pub currency: Currency,
+    /// Of which charge.
+    pub charge_id: ChargeId,
+    /// The payment's row, for the refund's metadata.
+    pub payment_id: PaymentId,
+    /// Who asked for it.
+    pub request_id: RequestId,
+}
+
+/// The frozen parameters of what is done to an authorised payment intent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentOrder {
+    /// How much is authorised, in minor units: all of it is captured or let go of.
+    pub amount: MinorUnits,
+    /// In what.
+    pub currency: Currency,
+    /// Which payment intent.
+    pub intent_id: IntentId,
+    /// The payment's row.
+    pub payment_id: PaymentId,
+    /// The refund request that it answers, where it was one that brought it about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+}
+
 words!(
     /// What an operation does at Stripe.
     OperationKind {
@@ -108,6 +140,12 @@ words!(
         Restore = "restore",
         /// Takes back from the mentor.
         Reversal = "reversal",
+        /// Gives back to the customer.
+        Refund = "refund",
+        /// Charges what was authorised.
+        Capture = "capture",
+        /// Lets go of what was authorised.
+        Cancel = "cancel",
     }
 );
 
@@ -120,6 +158,12 @@ pub enum Order {
     Restore(TransferOrder),
     /// `POST /v1/transfers/{id}/reversals`
     Reversal(ReversalOrder),
+    /// `POST /v1/refunds`
+    Refund(RefundOrder),
+    /// `POST /v1/payment_intents/{id}/capture`
+    Capture(IntentOrder),
+    /// `POST /v1/payment_intents/{id}/cancel`
+    Cancel(IntentOrder),
 }
 
 impl Order {
@@ -129,6 +173,23 @@ impl Order {
             Self::Transfer(_) => OperationKind::Transfer,
             Self::Restore(_) => OperationKind::Restore,
             Self::Reversal(_) => OperationKind::Reversal,
+            Self::Refund(_) => OperationKind::Refund,
+            Self::Capture(_) => OperationKind::Capture,
+            Self::Cancel(_) => OperationKind::Cancel,
+        }
+    }
+
+    /// Whether it puts right what was paid: it follows a transfer.
+    pub fn follows_a_transfer(&self) -> bool {
+        matches!(self, Self::Restore(_) | Self::Reversal(_))
+    }
+
+    /// The refund request that it answers.
+    pub fn request_id(&self) -> Option<RequestId> {
+        match self {
+            Self::Refund(order) => Some(order.request_id),
+            Self::Capture(order) | Self::Cancel(order) => order.request_id,
+            Self::Transfer(_) | Self::Restore(_) | Self::Reversal(_) => None,
         }
     }
 
@@ -137,6 +198,8 @@ impl Order {
         match self {
             Self::Transfer(order) | Self::Restore(order) => order.amount,
             Self::Reversal(order) => order.amount,
+            Self::Refund(order) => order.amount,
+            Self::Capture(order) | Self::Cancel(order) => order.amount,
         }
     }
 
@@ -145,6 +208,8 @@ impl Order {
         match self {
             Self::Transfer(order) | Self::Restore(order) => order.currency,
             Self::Reversal(order) => order.currency,
+            Self::Refund(order) => order.currency,
+            Self::Capture(order) | Self::Cancel(order) => order.currency,
         }
     }
 
@@ -153,6 +218,8 @@ impl Order {
         match self {
             Self::Transfer(order) | Self::Restore(order) => serde_json::to_value(order),
             Self::Reversal(order) => serde_json::to_value(order),
+            Self::Refund(order) => serde_json::to_value(order),
+            Self::Capture(order) | Self::Cancel(order) => serde_json::to_value(order),
         }
     }
 
@@ -162,6 +229,9 @@ impl Order {
             OperationKind::Transfer => Self::Transfer(TransferOrder::deserialize(parameters)?),
             OperationKind::Restore => Self::Restore(TransferOrder::deserialize(parameters)?),
             OperationKind::Reversal => Self::Reversal(ReversalOrder::deserialize(parameters)?),
+            OperationKind::Refund => Self::Refund(RefundOrder::deserialize(parameters)?),
+            OperationKind::Capture => Self::Capture(IntentOrder::deserialize(parameters)?),
+            OperationKind::Cancel => Self::Cancel(IntentOrder::deserialize(parameters)?),
         })
     }
 }
@@ -173,6 +243,10 @@ pub enum Done {
     Transfer(TransferFact),
     /// A reversal.
     Reversal(ReversalFact),
+    /// A refund.
+    Refund(RefundFact),
+    /// What a payment intent says once it was captured or let go of.
+    Intent(Box<Source>),
 }
 
 impl Done {
@@ -181,6 +255,8 @@ impl Done {
         match self {
             Self::Transfer(transfer) => transfer.id.as_str(),
             Self::Reversal(reversal) => reversal.id.as_str(),
+            Self::Refund(refund) => refund.id.as_str(),
+            Self::Intent(intent) => &intent.object_id,
         }
     }
 }
@@ -194,7 +270,7 @@ pub struct Operation {
     pub payment_id: PaymentId,
     /// The mentor whose money it moves.
     pub mentor_id: MentorId,
-    /// What brought it about: a refund's or dispute's id, or `flag`; empty for the first transfer.
+    /// What brought it about: a refund's or dispute's id, a request, `flag`; empty for the first transfer.
     pub cause: String,
     /// Goes up only after a definite refusal.
     pub generation: i32,
@@ -224,7 +300,7 @@ pub fn transfer_key(payment: &PaymentKey, generation: i32) -> IdempotencyKey {
     IdempotencyKey::new(format!("payoutd:transfer:{payment}:{generation}"))
 }
 
-/// The key of an operation that follows a transfer. It names the payment and the cause.
+/// The key of any other operation. It names the payment and the cause.
 pub fn adjustment_key(kind: OperationKind, payment: &PaymentKey, cause: &str, generation: i32) -> IdempotencyKey {
     IdempotencyKey::new(format!("payoutd:{kind}:{payment}:{cause}:{generation}"))
 }

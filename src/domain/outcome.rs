@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::adjust::FLAG;
 use super::adjusted;
+use super::asked::{self, RequestNext};
 use super::facts::TransferFact;
-use super::ids::TransferId;
+use super::ids::{RequestId, TransferId};
 use super::late;
 use super::money::MinorUnits;
 use super::notice::{Notice, Outgoing, PaymentBrief, brief};
@@ -58,7 +59,7 @@ pub struct Next {
 pub enum PaymentNext {
     /// Its transfer exists; to be looked at again where the facts have changed in the meantime.
     Transferred(TransferId, TransferStatus, bool),
-    /// It stays paid: what followed the transfer is at its end. To be looked at again, not before the time.
+    /// It stays as it is: what was done about it is at its end. To be looked at again, not before the time.
     Adjusted(DateTime<Utc>),
     /// To be decided anew, not before the pause.
     Again(Option<Pause>),
@@ -77,17 +78,20 @@ pub struct Conclusion {
     pub hold_mentor: Option<String>,
     /// What could not be taken back, and is the mentor's debt from now on.
     pub owed: Option<MinorUnits>,
+    /// What the request becomes that it was to answer.
+    pub request: Option<(RequestId, RequestNext)>,
     /// Whom to tell.
     pub notices: Vec<Outgoing>,
 }
 
 impl PaymentNext {
-    /// The status that it stands for.
-    pub fn status(&self) -> PaymentStatus {
+    /// The status that it stands for; `None` where it stays what it is.
+    pub fn status(&self) -> Option<PaymentStatus> {
         match self {
-            Self::Transferred(..) | Self::Adjusted(_) => PaymentStatus::Transferred,
-            Self::Again(_) => PaymentStatus::Pending,
-            Self::Failed => PaymentStatus::Failed,
+            Self::Transferred(..) => Some(PaymentStatus::Transferred),
+            Self::Adjusted(_) => None,
+            Self::Again(_) => Some(PaymentStatus::Pending),
+            Self::Failed => Some(PaymentStatus::Failed),
         }
     }
 }
@@ -97,7 +101,8 @@ pub fn conclude(op: &Operation, attempted: &Attempted, case: &Case, policy: &Pol
     let ctx = Context { op, case, policy, now };
     match (attempted, &op.order) {
         (Attempted::Done(Done::Transfer(transfer)), Order::Transfer(order)) => ctx.done(transfer, order),
-        (Attempted::Done(done), _) => adjusted::done(&ctx, done),
+        (Attempted::Done(done), order) if order.follows_a_transfer() => adjusted::done(&ctx, done),
+        (Attempted::Done(done), _) => asked::done(&ctx, done),
         (Attempted::Failed(failure), _) => ctx.failed(failure),
         (Attempted::NotFound, _) => ctx.not_found(),
         (Attempted::NotAsked(failure), _) => ctx.not_asked(failure),
@@ -121,7 +126,10 @@ impl Context<'_> {
         let by_now = may_be_paid(self.case, self.policy);
         let payment = &self.case.payment;
         let kept = payment.amount.saturating_sub(payment.refunded);
-        let changed = payment.flag.is_some() || !self.case.disputes.is_empty() || kept != order.kept;
+        let changed = payment.flag.is_some()
+            || !self.case.disputes.is_empty()
+            || !self.case.asked.requests.is_empty()
+            || kept != order.kept;
         let despite = by_now.err().unwrap_or_default();
         let despite = despite.iter().map(|reason| late::objection(self.case, objection_key(reason), reason));
         Conclusion {
@@ -129,6 +137,7 @@ impl Context<'_> {
             payment: Some(PaymentNext::Transferred(transfer.id.clone(), transfer_status(transfer), changed)),
             hold_mentor: None,
             owed: None,
+            request: None,
             notices: to_mentor.into_iter().chain(despite).collect(),
         }
     }
@@ -153,20 +162,21 @@ impl Context<'_> {
             Verdict::StopTheWorld => {
                 self.again(failure, self.op.attempts, self.policy.retry.rescue, self.op.maybe_done)
             }
-            _ if self.follows_a_transfer() => adjusted::refused(self, failure, verdict),
+            _ if self.op.order.follows_a_transfer() => adjusted::refused(self, failure, verdict),
+            _ if !self.pays_first() => asked::refused(self, failure, verdict),
             Verdict::WaitForFunds => self.wait_for_funds(failure),
             Verdict::HoldMentor => self.hold_mentor(failure),
             Verdict::Reject => self.failed_for_good(failure, self.op.attempts + 1),
         }
     }
 
-    fn follows_a_transfer(&self) -> bool {
-        !matches!(self.op.order, Order::Transfer(_))
+    fn pays_first(&self) -> bool {
+        matches!(self.op.order, Order::Transfer(_))
     }
 
     /// What becomes of the payment when the operation ended without anything done, and nothing more is known.
     fn undone(&self) -> PaymentNext {
-        if self.follows_a_transfer() { PaymentNext::Adjusted(self.now) } else { PaymentNext::Again(None) }
+        if self.pays_first() { PaymentNext::Again(None) } else { PaymentNext::Adjusted(self.now) }
     }
 
     fn counted(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
@@ -180,8 +190,10 @@ impl Context<'_> {
         // An unknown outcome is never turned into a failure by a counter: it is the rescuer's from here.
         if unknown {
             self.again(failure, attempts, retry.rescue, true)
-        } else if self.follows_a_transfer() {
+        } else if self.op.order.follows_a_transfer() {
             adjusted::given_up(self, failure, attempts)
+        } else if !self.pays_first() {
+            asked::given_up(self, failure, attempts)
         } else {
             self.failed_for_good(failure, attempts)
         }
@@ -202,7 +214,7 @@ impl Context<'_> {
             error: Some(error(failure)),
         };
         let notices = self.unknown_for_long(&next).into_iter().collect();
-        Conclusion { next, payment: None, hold_mentor: None, owed: None, notices }
+        Conclusion { next, payment: None, hold_mentor: None, owed: None, request: None, notices }
     }
 
     fn wait_for_funds(&self, failure: &Failure) -> Conclusion {
@@ -285,7 +297,8 @@ impl Context<'_> {
             done_as: None,
             error: Some(error),
         };
-        Conclusion { next, payment: Some(payment), hold_mentor, owed: None, notices: Vec::new() }
+        let request = self.op.order.request_id().map(|id| (id, RequestNext::Open));
+        Conclusion { next, payment: Some(payment), hold_mentor, owed: None, request, notices: Vec::new() }
     }
 
     fn unknown_for_long(&self, next: &Next) -> Option<Outgoing> {

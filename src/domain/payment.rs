@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ChargeId, IntentId, MentorId, PaymentId, TransferId};
 use super::money::{Currency, MinorUnits};
+use super::session::Session;
 
 /// Declares an enum whose values are stored and shown as a fixed word each.
 macro_rules! words {
@@ -44,6 +45,8 @@ words!(
     PaymentStatus {
         /// The customer has not paid (yet); a webhook moves it.
         Unpaid = "unpaid",
+        /// The customer's money is reserved, not charged; the capture moves it.
+        Authorized = "authorized",
         /// Waiting for its window or its turn; the release run moves it.
         Pending = "pending",
         /// Something speaks against paying; whatever changes that fact moves it.
@@ -68,6 +71,8 @@ words!(
         Awaiting = "awaiting",
         /// An attempt to pay failed; the customer may try again.
         Failed = "failed",
+        /// Reserved at the customer's bank: to be captured, or let go of.
+        Authorized = "authorized",
         /// Will never be paid.
         Canceled = "canceled",
         /// The platform has it.
@@ -115,6 +120,15 @@ pub struct Pause {
     pub why: WaitWhy,
 }
 
+/// Who paid, as far as Stripe told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Customer {
+    /// Their name.
+    pub name: Option<String>,
+    /// Their address.
+    pub email: Option<String>,
+}
+
 /// A payment as the decision sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -146,6 +160,14 @@ pub struct Payment {
     pub refunded: MinorUnits,
     /// Why the stated fee could not be used.
     pub fee_conflict: Option<String>,
+    /// When the customer's money was reserved, where it was authorised first.
+    pub authorized_at: Option<DateTime<Utc>>,
+    /// When the customer paid, if they have.
+    pub paid_at: Option<DateTime<Utc>>,
+    /// The session that it is for.
+    pub session: Session,
+    /// Who paid.
+    pub customer: Customer,
     /// When the dispute window ends; `None` while unpaid.
     pub window_ends: Option<DateTime<Utc>>,
     /// The admin's flag with its reason; `None` when not raised.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::adjust::AfterPolicy;
+use super::capture::CapturePolicy;
 use super::money::{Currency, MinorUnits};
+use super::session::CancellationPolicy;
 
 /// The operator's settings, as the rules see them.
 #[derive(Debug, Clone)]
@@ -25,6 +27,12 @@ pub struct Policy {
     pub retry: RetryPolicy,
     /// What to do about objections that come after the transfer.
     pub after: AfterPolicy,
+    /// Whether a payment is due only once its session is over.
+    pub require_completion: bool,
+    /// What cancelling a session gives back.
+    pub cancellation: CancellationPolicy,
+    /// When authorised payments are captured.
+    pub capture: CapturePolicy,
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -38,6 +46,10 @@ pub struct MetadataNames {
     pub platform_fee: Vec<String>,
     /// The mentor's part, in minor units.
     pub mentor_amount: Vec<String>,
+    /// When the session begins.
+    pub session_starts_at: Vec<String>,
+    /// When it is to end.
+    pub session_ends_at: Vec<String>,
 }
 
 /// When an operation is repeated, and for how long.
@@ -108,10 +120,15 @@ impl Policy {
                 booking_id: list(&["bookingId"]),
                 platform_fee: list(&["platformFee"]),
                 mentor_amount: list(&["mentorAmount"]),
+                session_starts_at: list(&["startsAt"]),
+                session_ends_at: list(&["endsAt"]),
             },
             admin_email: "admin@example.com".into(),
             retry: RetryPolicy::default(),
             after: AfterPolicy::default(),
+            require_completion: false,
+            cancellation: CancellationPolicy::default(),
+            capture: CapturePolicy::default(),
         }
     }
 }

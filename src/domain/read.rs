@@ -30,8 +30,13 @@ pub(super) fn fact(event: &Event<'_>) -> Result<Fact, EventError> {
         "checkout.session.completed"
         | "checkout.session.async_payment_succeeded"
         | "checkout.session.async_payment_failed" => session(event),
-        "payment_intent.succeeded" | "payment_intent.payment_failed" | "payment_intent.canceled" => intent(event),
-        "charge.succeeded" | "charge.updated" | "charge.captured" | "charge.refunded" => charge(event),
+        "payment_intent.succeeded"
+        | "payment_intent.payment_failed"
+        | "payment_intent.amount_capturable_updated"
+        | "payment_intent.canceled" => intent(event),
+        "charge.succeeded" | "charge.updated" | "charge.captured" | "charge.expired" | "charge.refunded" => {
+            charge(event)
+        }
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => refund_fact(event),
         "transfer.created" | "transfer.updated" | "transfer.reversed" => transfer(event),
         _ if kind.starts_with("charge.dispute.") => dispute_fact(event),
@@ -74,16 +79,21 @@ fn session(event: &Event<'_>) -> Result<Fact, EventError> {
 }
 
 fn intent(event: &Event<'_>) -> Result<Fact, EventError> {
-    let intent: object::Intent = event.read()?;
+    Ok(Fact::Payment(intent_source(event, event.read()?)?))
+}
+
+pub(super) fn intent_source(event: &Event<'_>, intent: object::Intent) -> Result<Source, EventError> {
     let collection = match intent.status.as_str() {
         "succeeded" => Collection::Paid,
         "canceled" => Collection::Canceled,
+        "requires_capture" => Collection::Authorized,
         _ if event.head.kind == "payment_intent.payment_failed" => Collection::Failed,
         _ => Collection::Awaiting,
     };
     let paid = collection == Collection::Paid;
+    let authorized = collection == Collection::Authorized;
     let (field, amount) = if paid { ("amount_received", intent.amount_received) } else { ("amount", intent.amount) };
-    Ok(Fact::Payment(Source {
+    Ok(Source {
         object_id: intent.id.clone(),
         kind: SourceKind::PaymentIntent,
         key: PaymentKey::new(&*intent.id),
@@ -94,15 +104,17 @@ fn intent(event: &Event<'_>) -> Result<Fact, EventError> {
             amount: event.positive(field, amount)?,
             currency: event.currency(&intent.currency)?,
             paid_at: paid.then_some(event.head.created_at),
+            authorized_at: authorized.then_some(event.head.created_at),
+            captured_later: intent.capture_method == "manual",
             intent_id: Some(IntentId::new(intent.id)),
-            charge_id: intent.latest_charge.filter(|_| paid).map(|c| ChargeId::new(c.into_id())),
+            charge_id: intent.latest_charge.filter(|_| paid || authorized).map(|c| ChargeId::new(c.into_id())),
             destination_charge: intent.transfer_data.is_some(),
             transfer_group: intent.transfer_group,
             customer_email: intent.receipt_email,
             metadata: intent.metadata.unwrap_or_default(),
             ..nothing_said(event, &intent.currency)?
         },
-    }))
+    })
 }
 
 fn charge(event: &Event<'_>) -> Result<Fact, EventError> {
@@ -111,9 +123,12 @@ fn charge(event: &Event<'_>) -> Result<Fact, EventError> {
 }
 
 pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result<Source, EventError> {
-    let collected = charge.status == "succeeded" && charge.paid && charge.captured;
+    let succeeded = charge.status == "succeeded" && charge.paid;
+    let collected = succeeded && charge.captured;
     let collection = match charge.status.as_str() {
         _ if collected => Collection::Paid,
+        // One that was let go of says that it was refunded.
+        _ if succeeded && charge.amount_refunded == 0 && event.head.kind != "charge.expired" => Collection::Authorized,
         "failed" => Collection::Failed,
         _ => Collection::Awaiting,
     };
@@ -136,6 +151,11 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
             amount: event.positive("amount", captured)?,
             currency: event.currency(&charge.currency)?,
             paid_at: if collected { Some(event.time("created", charge.created)?) } else { None },
+            authorized_at: match collection {
+                Collection::Authorized => Some(event.time("created", charge.created)?),
+                _ => None,
+            },
+            captured_later: collection == Collection::Authorized,
             intent_id,
             session_id: None,
             charge_id: Some(ChargeId::new(charge.id)),
@@ -158,6 +178,8 @@ fn nothing_said(event: &Event<'_>, currency: &str) -> Result<Says, EventError> {
         amount: MinorUnits::ZERO,
         currency: event.currency(currency)?,
         paid_at: None,
+        authorized_at: None,
+        captured_later: false,
         intent_id: None,
         session_id: None,
         charge_id: None,
@@ -176,8 +198,9 @@ fn collection_rank(collection: Collection) -> i16 {
     match collection {
         Collection::Awaiting => 0,
         Collection::Failed => 1,
-        Collection::Canceled => 2,
-        Collection::Paid => 3,
+        Collection::Authorized => 2,
+        Collection::Canceled => 3,
+        Collection::Paid => 4,
     }
 }
 
@@ -202,6 +225,7 @@ pub(super) fn refund_of(event: &Event<'_>, refund: object::Refund) -> Result<Opt
         currency: event.currency(&refund.currency)?,
         stamp: event.stamp(refund::rank(&status)),
         status,
+        operation_key: refund.metadata.and_then(|mut metadata| metadata.remove(OPERATION_KEY)),
     }))
 }
 

@@ -29,6 +29,10 @@ pub enum Reason {
     DisputeLost(DisputeId),
     /// The charge says it is disputed, and no dispute is known yet.
     DisputeUnread,
+    /// The session is not completed, and the operator waits for that.
+    NotCompleted,
+    /// Somebody asked for a refund, and that is not settled yet.
+    RefundAsked,
     /// All of it went back to the customer.
     RefundedInFull,
     /// A transfer of this charge that payoutd did not make.
@@ -78,6 +82,8 @@ impl Reason {
         "dispute_unclear",
         "dispute_lost",
         "dispute_unread",
+        "not_completed",
+        "refund_asked",
         "refunded",
         "transferred_elsewhere",
         "mentor_unnamed",
@@ -113,6 +119,8 @@ impl Reason {
             Self::DisputeUnclear(..) => "dispute_unclear",
             Self::DisputeLost(_) => "dispute_lost",
             Self::DisputeUnread => "dispute_unread",
+            Self::NotCompleted => "not_completed",
+            Self::RefundAsked => "refund_asked",
             Self::RefundedInFull => "refunded",
             Self::TransferredElsewhere(_) => "transferred_elsewhere",
             Self::MentorUnnamed => "mentor_unnamed",
@@ -137,6 +145,7 @@ impl Reason {
         match self {
             Self::NotPaid(Collection::Canceled) => "the customer's payment was canceled".into(),
             Self::NotPaid(Collection::Failed) => "the customer's payment failed; they may try again".into(),
+            Self::NotPaid(Collection::Authorized) => "authorised and not captured yet".into(),
             Self::NotPaid(_) => "the customer has not paid yet".into(),
             Self::ChargeUnknown => "Stripe has not named the charge yet; its webhook will".into(),
             Self::OtherMode => "test and live mode are mixed: the payment is not of the Stripe key's mode".into(),
@@ -152,6 +161,8 @@ impl Reason {
             }
             Self::DisputeLost(_) => "the dispute was lost: the customer has the money back".into(),
             Self::DisputeUnread => "the charge is disputed; the dispute has not been read yet".into(),
+            Self::NotCompleted => "nobody has said that the session was completed (payoutd complete)".into(),
+            Self::RefundAsked => "a refund was asked for, which is settled first".into(),
             Self::RefundedInFull => "refunded in full".into(),
             Self::TransferredElsewhere(_) => "the charge was already transferred, not by payoutd".into(),
             Self::MentorUnnamed => "no mentor in the metadata".into(),

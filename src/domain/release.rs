@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::adjust::{Position, RefundLine};
+use super::ask::Asked;
 use super::dispute::{Dispute, Standing, standing};
 use super::hold::Hold;
 use super::ids::{AccountId, ChargeId, MentorId, PaymentId, RefundId, TransferId};
@@ -36,6 +37,8 @@ pub struct Case {
     pub debt: MinorUnits,
     /// Where the mentor's part is; `None` until it was paid.
     pub position: Option<Position>,
+    /// What is asked of it beside the transfer.
+    pub asked: Asked,
 }
 
 /// The answer.
@@ -87,7 +90,7 @@ pub fn decide(case: &Case, policy: &Policy, now: DateTime<Utc>) -> Decision {
         (Some(reason), Ok(_)) => Decision::Hold(vec![reason]),
         (Some(reason), Err(reasons)) => Decision::Hold([vec![reason], reasons].concat()),
         (None, Err(reasons)) => Decision::Hold(reasons),
-        (None, Ok(plan)) => match waits_until(&case.payment).filter(|pause| pause.until > now) {
+        (None, Ok(plan)) => match waits_until(&case.payment, policy).filter(|pause| pause.until > now) {
             Some(pause) => Decision::Wait(pause),
             None => Decision::Release(plan),
         },
@@ -100,6 +103,7 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
     let mut reasons = Vec::new();
     reasons.extend(money_reasons(case, policy));
     reasons.extend(human_reasons(case));
+    reasons.extend((!case.asked.requests.is_empty()).then_some(Reason::RefundAsked));
     reasons.extend(case.disputes.iter().filter_map(dispute_reason));
     if case.payment.charge_disputed && case.disputes.is_empty() {
         reasons.push(Reason::DisputeUnread);
@@ -120,12 +124,24 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
 }
 
 /// The time before which the payment is not tried: the later of its window's end and of its pause.
-pub fn waits_until(payment: &Payment) -> Option<Pause> {
-    let window = payment.window_ends.map(|until| Pause { until, why: WaitWhy::Window });
+pub fn waits_until(payment: &Payment, policy: &Policy) -> Option<Pause> {
+    let ends = if policy.require_completion { window_after_session(payment) } else { payment.window_ends };
+    let window = ends.map(|until| Pause { until, why: WaitWhy::Window });
     match (window, payment.pause) {
         (Some(window), Some(pause)) if pause.until > window.until => Some(pause),
         (window, pause) => window.or(pause),
     }
+}
+
+/// The same window, counted from the end of the session where that is later than the charge: customers pay weeks ahead,
+/// and can object to a session only once there was one.
+fn window_after_session(payment: &Payment) -> Option<DateTime<Utc>> {
+    let ends = payment.window_ends?;
+    let from_session = payment.session.over_at().zip(payment.paid_at).and_then(|(over, paid)| {
+        let length = (ends - paid).max(TimeDelta::zero());
+        over.checked_add_signed(length)
+    });
+    Some(from_session.map_or(ends, |from_session| from_session.max(ends)))
 }
 
 /// When the dispute window of a payment ends.
@@ -178,6 +194,7 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
     [
         (payment.livemode != policy.livemode).then_some(Reason::OtherMode),
         payment.destination_charge.then_some(Reason::DestinationCharge),
+        (policy.require_completion && payment.session.over_at().is_none()).then_some(Reason::NotCompleted),
         case.foreign_transfer.clone().map(Reason::TransferredElsewhere),
         payment.fee_conflict.clone().map(Reason::FeeConflict),
         settled.map(|settled| Reason::OtherSettlement(settled, payment.currency)),
@@ -188,7 +205,8 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
     .collect()
 }
 
-fn human_reasons(case: &Case) -> impl Iterator<Item = Reason> {
+/// What people object to.
+pub(super) fn human_reasons(case: &Case) -> impl Iterator<Item = Reason> {
     let flag = case.payment.flag.clone().map(Reason::Flagged);
     let holds = case.holds.iter().filter(|hold| hold.is_open()).cloned().map(Reason::Held);
     flag.into_iter().chain(holds)

@@ -35,6 +35,10 @@ fn payment() -> Payment {
         mentor_amount: minor(9_000),
         refunded: MinorUnits::ZERO,
         fee_conflict: None,
+        authorized_at: None,
+        paid_at: None,
+        session: Default::default(),
+        customer: Default::default(),
         window_ends: Some(now()),
         flag: None,
         charge_disputed: false,
@@ -69,6 +73,7 @@ fn due() -> Case {
         refunds: vec![],
         debt: MinorUnits::ZERO,
         position: None,
+        asked: Default::default(),
     }
 }
 

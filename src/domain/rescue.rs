@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::adjust::{Action, adjust};
+use super::ask;
 use super::operation::{Operation, Order, TransferOrder};
 use super::outcome::key_expires_at;
 use super::policy::Policy;
@@ -26,7 +27,7 @@ pub enum Step {
 /// After the counted attempts it is looked for instead: Stripe replays a stored 500 under its key for a day, so that
 /// sending it again would only keep the mentor waiting for what a look can tell.
 pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Step {
-    let objection = objection(op, case, policy);
+    let objection = objection(op, case, policy, now);
     let key_expired = key_expires_at(op, &policy.retry).is_some_and(|at| at <= now);
     match (op.maybe_done, objection) {
         (false, None) if key_expired => Step::Withdraw("its idempotency key is too old to be sent again".into()),
@@ -37,11 +38,17 @@ pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc
     }
 }
 
-fn objection(op: &Operation, case: &Case, policy: &Policy) -> Option<String> {
+fn objection(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Option<String> {
     const CHANGED: &str = "what is due has changed since";
-    let Order::Transfer(order) = &op.order else {
-        let due = after_all(op, case, policy);
-        return (due.as_ref() != Some(&op.order)).then(|| CHANGED.into());
+    let order = match &op.order {
+        Order::Transfer(order) => order,
+        Order::Restore(_) | Order::Reversal(_) => {
+            let due = after_all(op, case, policy);
+            return (due.as_ref() != Some(&op.order)).then(|| CHANGED.into());
+        }
+        Order::Refund(_) | Order::Capture(_) | Order::Cancel(_) => {
+            return (!ask::still(op, case, policy, now)).then(|| CHANGED.into());
+        }
     };
     match may_be_paid(case, policy) {
         Err(reasons) => Some(reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ")),

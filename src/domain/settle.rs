@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::capture;
 use super::notice::{Notice, Outgoing, brief, mentor_task};
-use super::payment::PaymentStatus;
+use super::payment::{Collection, PaymentStatus};
+use super::policy::Policy;
 use super::reason::{Reason, codes};
 use super::release::{Case, Decision};
 
@@ -21,7 +23,7 @@ pub struct Settlement {
 }
 
 /// What follows from a decision other than to release. `None` for `Release`.
-pub fn settle(case: &Case, decision: &Decision) -> Option<Settlement> {
+pub fn settle(case: &Case, decision: &Decision, policy: &Policy, now: DateTime<Utc>) -> Option<Settlement> {
     match decision {
         Decision::Release(_) => None,
         Decision::Wait(pause) => Some(Settlement {
@@ -33,8 +35,11 @@ pub fn settle(case: &Case, decision: &Decision) -> Option<Settlement> {
         Decision::Hold(reasons) => Some(Settlement {
             status: held_status(case.payment.status, reasons),
             hold_reasons: codes(reasons),
-            next_check_at: None,
-            notices: new_reasons(case, reasons).flat_map(|reason| tell(case, reason)).collect(),
+            next_check_at: capture::next_look(case, policy, now),
+            notices: new_reasons(case, reasons)
+                .flat_map(|reason| tell(case, reason))
+                .chain(capture::warning(case, policy, now))
+                .collect(),
         }),
     }
 }
@@ -43,6 +48,7 @@ fn held_status(now: PaymentStatus, reasons: &[Reason]) -> PaymentStatus {
     let is = |wanted: fn(&Reason) -> bool| reasons.iter().any(wanted);
     match now {
         PaymentStatus::Releasing | PaymentStatus::Transferred | PaymentStatus::Netted | PaymentStatus::Failed => now,
+        _ if is(|r| matches!(r, Reason::NotPaid(Collection::Authorized))) => PaymentStatus::Authorized,
         _ if is(|r| matches!(r, Reason::NotPaid(_))) => PaymentStatus::Unpaid,
         _ if is(|r| matches!(r, Reason::RefundedInFull)) => PaymentStatus::Refunded,
         _ => PaymentStatus::Held,

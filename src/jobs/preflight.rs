@@ -6,6 +6,7 @@ use crate::domain::breaker::Side;
 use crate::domain::facts::Fact;
 use crate::domain::ids::ChargeId;
 use crate::domain::notice::{Notice, Outgoing, brief};
+use crate::domain::payment::Collection;
 use crate::domain::release::Case;
 use crate::domain::triage::{Failure, Verdict, triage};
 use crate::ports::{AttemptRecord, Called, StoreError};
@@ -28,9 +29,19 @@ pub(super) async fn preflight(jobs: &Jobs, charge_id: &ChargeId) -> Result<Vec<F
     Ok(facts)
 }
 
-/// Reads all that may ask for money back after the transfer: the charge, its refunds and disputes, and the transfers
+/// Reads all that an operation beside the first transfer depends on: of a payment that is not captured, its payment
+/// intent says everything.
+pub(super) async fn preflight_asked(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
+    let authorized = case.payment.collection == Collection::Authorized;
+    match case.payment.intent_id.as_ref().filter(|_| authorized) {
+        Some(intent_id) => Ok(vec![Fact::Payment(read(jobs, jobs.stripe.intent(intent_id)).await?)]),
+        None => preflight_paid(jobs, case).await,
+    }
+}
+
+/// Reads all that may ask for money back: the charge, its refunds and disputes, and the transfers
 /// themselves, of which other hands may have taken something.
-pub(super) async fn preflight_paid(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
+async fn preflight_paid(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
     let mut facts = Vec::new();
     if let Some(charge_id) = &case.payment.charge_id {
         facts.push(Fact::Payment(read(jobs, jobs.stripe.charge(charge_id)).await?));

@@ -157,6 +157,9 @@ fn done_in_words(order: &Order) -> &'static str {
         Order::Transfer(_) => "transferred",
         Order::Restore(_) => "transferred again",
         Order::Reversal(_) => "reversed",
+        Order::Refund(_) => "refunded",
+        Order::Capture(_) => "captured",
+        Order::Cancel(_) => "let go of",
     }
 }
 
@@ -165,6 +168,9 @@ fn undone_in_words(order: &Order) -> &'static str {
         Order::Transfer(_) => "not transferred",
         Order::Restore(_) => "not transferred again",
         Order::Reversal(_) => "not reversed",
+        Order::Refund(_) => "not refunded",
+        Order::Capture(_) => "not captured",
+        Order::Cancel(_) => "not let go of",
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::preflight::{preflight, preflight_paid};
+use super::preflight::{preflight, preflight_asked};
 use super::submit::submit;
 use super::{Jobs, Loop, accounts, span};
 use crate::domain::breaker::{Permit, Side};
@@ -143,7 +143,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         counts.looked_at += picked.looked_at;
         counts.held += picked.held;
         counts.waiting += picked.waiting;
-        if permit == Permit::Probe && picked.ready.is_empty() && picked.paid.is_empty() {
+        if permit == Permit::Probe && picked.ready.is_empty() && picked.asked.is_empty() {
             // Nothing to probe with: ask for something harmless, so that trouble which is over may be seen to be over.
             let pinged = jobs.stripe.ping().await;
             jobs.learn(Side::Reading, &pinged.result).await;
@@ -156,7 +156,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
             read_disputes(jobs, charge).await?;
         }
         let ready = picked.ready.into_iter().map(|(plan, case)| (Some(plan.charge_id), case));
-        for (charge_id, case) in ready.chain(picked.paid.into_iter().map(|case| (None, case))) {
+        for (charge_id, case) in ready.chain(picked.asked.into_iter().map(|case| (None, case))) {
             // Never closed; and if it were, the payment would be looked at again.
             let Ok(place) = places.clone().acquire_owned().await else { break };
             // Waiting for the place may have taken long. What was picked is looked at again after the next start.
@@ -189,8 +189,8 @@ async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError>
     }
 }
 
-/// Answers whether the charge could be read. Of a payment that was paid (`charge_id` is none) all is read that may ask
-/// for money back.
+/// Answers whether the charge could be read. Where something else than a transfer is to be sent (`charge_id` is none),
+/// all is read that it depends on.
 async fn read_charge(
     jobs: Arc<Jobs>,
     charge_id: Option<ChargeId>,
@@ -201,7 +201,7 @@ async fn read_charge(
     let payment_id = case.payment.id;
     let read = match &charge_id {
         Some(charge_id) => preflight(&jobs, charge_id).await,
-        None => preflight_paid(&jobs, &case).await,
+        None => preflight_asked(&jobs, &case).await,
     };
     match read {
         Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
@@ -295,7 +295,7 @@ fn count(counts: &mut RunCounts, recorded: Option<Recorded>) {
         return;
     };
     match (&conclusion.payment, conclusion.next.state) {
-        // What followed a transfer is no transfer of this run's.
+        // What was done beside a transfer is no transfer of this run's.
         (Some(PaymentNext::Adjusted(_)), _) => {}
         (_, OperationState::Confirmed) => counts.transferred += 1,
         (Some(PaymentNext::Failed), _) => counts.failed += 1,

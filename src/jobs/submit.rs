@@ -1,7 +1,7 @@
 //! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
 
 use super::Jobs;
-use super::preflight::{Unread, preflight, preflight_paid};
+use super::preflight::{Unread, preflight, preflight_asked};
 use crate::domain::breaker::Side;
 use crate::domain::facts::Fact;
 use crate::domain::operation::{Operation, Order};
@@ -59,7 +59,7 @@ async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Trie
 async fn preflight_again(jobs: &Jobs, operation: &Operation, case: &Case) -> Result<Vec<Fact>, Unread> {
     match &operation.order {
         Order::Transfer(order) => preflight(jobs, &order.source_transaction).await,
-        Order::Restore(_) | Order::Reversal(_) => preflight_paid(jobs, case).await,
+        _ => preflight_asked(jobs, case).await,
     }
 }
 

@@ -76,7 +76,7 @@ impl Sender {
             .date(date(letter.written_at))
             .message_id(Some(format!("<{name}@{}>", self.domain())))
             .raw_header(automatic());
-        if is_for_mentor(&letter.notices) {
+        if may_be_answered(&letter.notices) {
             builder = builder.reply_to(self.contact.clone());
         }
         let message = builder
@@ -114,6 +114,7 @@ fn date(at: DateTime<chrono::Utc>) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn is_for_mentor(notices: &[Notice]) -> bool {
-    notices.first().is_some_and(Notice::is_for_mentor)
+/// Mentors and customers write back to people; admins do not.
+fn may_be_answered(notices: &[Notice]) -> bool {
+    notices.first().is_some_and(Notice::may_be_answered)
 }

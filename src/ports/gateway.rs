@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, TransferId};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 
@@ -32,6 +32,9 @@ pub trait StripeGateway: Send + Sync {
     /// Reads a charge with its balance transaction's currency.
     async fn charge(&self, id: &ChargeId) -> Called<Source>;
 
+    /// Reads a payment intent.
+    async fn intent(&self, id: &IntentId) -> Called<Source>;
+
     /// Reads all disputes of a charge.
     async fn disputes_of(&self, charge: &ChargeId) -> Called<Vec<DisputeFact>>;
 
@@ -49,7 +52,7 @@ pub trait StripeGateway: Send + Sync {
     /// lease has run out, and whoever has taken the operation up may have found that it was never sent.
     async fn carry_out(&self, key: &IdempotencyKey, order: &Order, not_after: DateTime<Utc>) -> Called<Done>;
 
-    /// Looks for what `key` asked for: through all transfers of the order's group, or all reversals of its transfer.
-    /// `Ok(None)` only when every page was read.
+    /// Looks for what `key` asked for: through all transfers of the order's group, all reversals of its transfer,
+    /// all refunds of its charge, or at its payment intent. `Ok(None)` only when every page was read.
     async fn find(&self, key: &IdempotencyKey, order: &Order) -> Called<Option<Done>>;
 }

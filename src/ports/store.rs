@@ -77,8 +77,9 @@ pub struct Projected {
 pub struct Picked {
     /// May be paid, as far as the database knows; each is left alone by others until the set time.
     pub ready: Vec<(Plan, Case)>,
-    /// Were paid, and something is to be taken back or paid again.
-    pub paid: Vec<Case>,
+    /// Something else than the transfer is to be sent: they were paid, and something is to be taken back or paid again;
+    /// or a refund, a capture or the end of an authorisation is due.
+    pub asked: Vec<Case>,
     /// Charges that say they are disputed, while no dispute is known: to be asked for.
     pub disputes_to_read: Vec<ChargeId>,
     /// How many were looked at.

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod db;
+mod asks;
 mod desk;
 mod migrate;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
@@ -135,7 +136,7 @@ impl Store for Database {
     }
 
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {
-        read!(self.db, "read accounts", |conn| release::accounts_to_read(conn, stale_before.into(), limit))
+        read!(self.db, "read accounts", |conn| mentor_accounts::to_read(conn, stale_before.into(), limit))
     }
 
     async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<()> {

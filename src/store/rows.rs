@@ -9,13 +9,16 @@ use super::types::Timestamp;
 use crate::domain::dispute::Dispute;
 use crate::domain::hold::{Hold, HoldSource, Subject};
 use crate::domain::ids::{
-    AccountId, ChargeId, DisputeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, TransferId,
+    AccountId, ChargeId, DisputeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, RefundId, RequestId,
+    TransferId,
 };
 use crate::domain::mentor::{Account, Capability, Mentor};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::operation::{Operation, OperationKind, Order};
-use crate::domain::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
-use crate::ports::StoreError;
+use crate::domain::payment::{Collection, Customer, Pause, Payment, PaymentStatus, WaitWhy};
+use crate::domain::request::{Ask, RefundRequest, RequestState};
+use crate::domain::session::Session;
+use crate::ports::{RefundRequestView, StoreError};
 
 pub(super) type Result<T> = std::result::Result<T, StoreError>;
 
@@ -24,7 +27,7 @@ pub(super) fn corrupt(what: impl std::fmt::Display, why: impl std::fmt::Display)
     StoreError::Corrupt { what: what.to_string(), why: why.to_string() }
 }
 
-fn word<T>(what: impl std::fmt::Display, word: &str, read: fn(&str) -> Option<T>) -> Result<T> {
+pub(super) fn word<T>(what: impl std::fmt::Display, word: &str, read: fn(&str) -> Option<T>) -> Result<T> {
     read(word).ok_or_else(|| corrupt(what, format!("`{word}` is not a known word")))
 }
 
@@ -65,6 +68,12 @@ pub(super) struct PaymentRow {
     pub platform_fee: i64,
     pub mentor_amount: i64,
     pub refunded_amount: i64,
+    pub customer_name: Option<String>,
+    pub customer_email: Option<String>,
+    pub session_starts_at: Option<Timestamp>,
+    pub session_ends_at: Option<Timestamp>,
+    pub session_completed_at: Option<Timestamp>,
+    pub authorized_at: Option<Timestamp>,
     pub fee_conflict: Option<String>,
     pub paid_at: Option<Timestamp>,
     pub dispute_period_ends: Option<Timestamp>,
@@ -101,6 +110,14 @@ impl PaymentRow {
             mentor_amount: minor(&what, self.mentor_amount)?,
             refunded: minor(&what, self.refunded_amount)?,
             fee_conflict: self.fee_conflict.clone(),
+            authorized_at: utc(self.authorized_at),
+            paid_at: utc(self.paid_at),
+            session: Session {
+                starts_at: utc(self.session_starts_at),
+                ends_at: utc(self.session_ends_at),
+                completed_at: utc(self.session_completed_at),
+            },
+            customer: Customer { name: self.customer_name.clone(), email: self.customer_email.clone() },
             window_ends: utc(self.dispute_period_ends),
             flag,
             charge_disputed: self.charge_disputed,
@@ -263,6 +280,55 @@ impl OperationRow {
             unknown_since: utc(self.unknown_since),
             lease_epoch: self.lease_epoch,
             lease_until: self.lease_until.map_or(DateTime::UNIX_EPOCH, DateTime::from),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = schema::refund_requests)]
+pub(super) struct RequestRow {
+    pub id: i64,
+    pub payment_id: i64,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    pub by_policy: bool,
+    pub reason: String,
+    pub request_key: Option<String>,
+    pub requested_by: String,
+    pub requested_at: Timestamp,
+    pub state: String,
+    pub refunded_amount: Option<i64>,
+    pub stripe_refund_id: Option<String>,
+    pub outcome: Option<String>,
+}
+
+impl RequestRow {
+    pub(super) fn request(self) -> RefundRequest {
+        let ask = match self.amount {
+            Some(amount) => Ask::Amount(amount),
+            None if self.by_policy => Ask::ByPolicy,
+            None => Ask::All,
+        };
+        let requested_at = self.requested_at.into();
+        RefundRequest { id: RequestId(self.id), ask, currency: self.currency, requested_at }
+    }
+
+    pub(super) fn view(self) -> Result<RefundRequestView> {
+        let state = word(format!("refund request {}", self.id), &self.state, RequestState::from_word)?;
+        Ok(RefundRequestView {
+            id: RequestId(self.id),
+            payment: PaymentId(self.payment_id),
+            amount: self.amount,
+            currency: self.currency,
+            by_policy: self.by_policy,
+            reason: self.reason,
+            request_key: self.request_key,
+            requested_by: self.requested_by,
+            requested_at: self.requested_at.into(),
+            state,
+            refunded: self.refunded_amount,
+            refund: self.stripe_refund_id.map(RefundId::new),
+            outcome: self.outcome,
         })
     }
 }

@@ -85,6 +85,10 @@ tables! {
         metadata -> Json,
         created_at -> Instant,
         updated_at -> Instant,
+        session_starts_at -> Nullable<Instant>,
+        session_ends_at -> Nullable<Instant>,
+        session_completed_at -> Nullable<Instant>,
+        authorized_at -> Nullable<Instant>,
     }
     refunds (stripe_refund_id) {
         stripe_refund_id -> Text,
@@ -255,6 +259,22 @@ tables! {
         generation -> Integer,
         measure -> Nullable<Json>,
         at -> Instant,
+    }
+    refund_requests (id) {
+        id -> BigInt,
+        payment_id -> BigInt,
+        amount -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        by_policy -> Bool,
+        reason -> Text,
+        request_key -> Nullable<Text>,
+        requested_by -> Text,
+        requested_at -> Instant,
+        state -> Text,
+        refunded_amount -> Nullable<BigInt>,
+        stripe_refund_id -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        settled_at -> Nullable<Instant>,
     }
     used_tokens (jti) {
         jti -> Text,

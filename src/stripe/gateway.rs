@@ -12,7 +12,7 @@ use super::order;
 use super::request::{self, Call};
 use crate::domain::event::{self, EventError};
 use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, TransferId};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 use crate::ports::{Called, StripeGateway};
@@ -53,6 +53,13 @@ impl StripeGateway for Client {
         let call = request::charge(id);
         let charge = trip.one(call, event::charge_read, |charge| same(id.as_str(), &charge.object_id)).await;
         trip.came_to(charge)
+    }
+
+    async fn intent(&self, id: &IntentId) -> Called<Source> {
+        let mut trip = self.trip();
+        let call = request::intent(id);
+        let intent = trip.one(call, event::intent_read, |intent| same(id.as_str(), &intent.object_id)).await;
+        trip.came_to(intent)
     }
 
     async fn disputes_of(&self, charge: &ChargeId) -> Called<Vec<DisputeFact>> {
@@ -153,6 +160,6 @@ impl Trip<'_> {
     }
 }
 
-fn same(asked: &str, told: &str) -> Result<(), String> {
+pub(super) fn same(asked: &str, told: &str) -> Result<(), String> {
     if asked == told { Ok(()) } else { Err(format!("asked for {asked}, told of {told}")) }
 }

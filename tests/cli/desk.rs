@@ -27,7 +27,7 @@ INSERT INTO payments (id, payment_key, stripe_payment_intent_id, stripe_charge_i
 INSERT INTO operations (id, kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
   maybe_done, attempts, first_sent_at, last_sent_at, unknown_since, next_attempt_at, stripe_id, error_code, error,
   created_at, updated_at) VALUES
-  (7, 'transfer', 1, 'ada', 1, 'payoutd:transfer:pi_1:1', 11110, 'usd', 
+  (7, 'transfer', 1, 'ada', 1, 'payoutd:transfer:pi_1:1', 11110, 'usd',
    '{\"amount\":11110,\"currency\":\"usd\",\"destination\":\"acct_1\",\"source_transaction\":\"ch_1\",\"transfer_group\":\"g\",\"payment_id\":1}',
    'confirmed', false, 0,
    '2026-01-04T00:00:00.000Z', '2026-01-04T00:00:00.000Z', NULL, NULL, 'tr_1', NULL, NULL,
@@ -58,7 +58,7 @@ VALUES (1, 'schedule', '2026-01-04T00:00:00.000Z', '2026-01-04T00:00:01.250Z', 4
   (3, 'cli', '2026-01-04T00:02:00.000Z', NULL, 0, 0, 0, 0, 0, 0, NULL);
 ";
 
-fn with_rows() -> Program {
+pub fn with_rows() -> Program {
     let program = Program::new();
     program.prints(&["migrate"]);
     let mut conn = SqliteConnection::establish(&program.database().to_string_lossy()).expect("there");

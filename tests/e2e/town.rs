@@ -32,7 +32,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 
 /// The status words, for assertions.
 pub mod status {
-    pub use payoutd::domain::payment::PaymentStatus::{Failed, Netted, Pending, Refunded, Releasing, Transferred};
+    pub use payoutd::domain::payment::PaymentStatus::{
+        Authorized, Failed, Netted, Pending, Refunded, Releasing, Transferred, Unpaid,
+    };
 }
 
 pub struct Town {

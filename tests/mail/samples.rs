@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use mailparse::ParsedMail;
-use payoutd::domain::ids::{MentorId, OperationId, PaymentId};
+use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId};
 use payoutd::domain::money::{Currency, MinorUnits};
 use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
 use payoutd::mail::{MailRoom, Settings, Transport, Voice};
@@ -57,6 +57,7 @@ pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
     let mut all = to_mentors();
     all.extend(about_transfers());
     all.extend(about_holds());
+    all.extend(about_requests());
     all.extend(about_everything());
     all
 }
@@ -185,6 +186,43 @@ fn about_holds() -> Vec<(&'static str, Vec<Notice>)> {
         ),
         ("mentor_held", vec![held("mentor_17", "Ada Mentor")]),
         ("mentor_held_merged", vec![held("mentor_17", "Ada Mentor"), held("mentor_18", "Bea Mentor")]),
+    ]
+}
+
+fn about_requests() -> Vec<(&'static str, Vec<Notice>)> {
+    let customer = || Some("Casey Customer".to_owned());
+    let minor = |n| MinorUnits::new(n).unwrap();
+    let failed = |id, request, why: &str| Notice::RefundFailed {
+        payment: payment(id, 10_000, "usd"),
+        request: RequestId(request),
+        why: why.into(),
+    };
+    let left = |left| Notice::CustomerRefunded { payment: payment(42, 2_500, "usd"), left: minor(left) };
+    let too_much = "100.00 USD is more than the 75.00 USD that are left of the payment";
+    let declined = "The card was declined.";
+    let not_completed = "nobody said that the session was completed (payoutd complete)";
+    let flagged = "flagged by an admin: the session did not happen";
+    let expiring = |id| Notice::AuthorizationExpiring {
+        payment: payment(id, 80_000, "usd"),
+        at: at(14, 5),
+        why: not_completed.into(),
+    };
+    let capture = |id| Notice::CaptureFailed { payment: payment(id, 80_000, "usd"), why: declined.into() };
+    let canceled = |id| Notice::AuthorizationCanceled { payment: payment(id, 80_000, "usd"), why: flagged.into() };
+    vec![
+        ("refunded", vec![Notice::Refunded { payment: payment(42, 2_500, "usd"), customer: customer() }]),
+        ("refunded_nameless", vec![Notice::Refunded { payment: payment(42, 2_500, "jpy"), customer: None }]),
+        ("not_charged", vec![Notice::NotCharged { payment: payment(42, 80_000, "usd"), customer: customer() }]),
+        ("customer_refunded", vec![left(6_750)]),
+        ("customer_refunded_all", vec![left(0)]),
+        ("refund_failed", vec![failed(42, 7, too_much)]),
+        ("refund_failed_merged", vec![failed(42, 7, too_much), failed(43, 8, "it is disputed")]),
+        ("capture_failed", vec![capture(42)]),
+        ("capture_failed_merged", vec![capture(42), capture(43)]),
+        ("authorization_expiring", vec![expiring(42)]),
+        ("authorization_expiring_merged", vec![expiring(42), expiring(43)]),
+        ("authorization_canceled", vec![canceled(42)]),
+        ("authorization_canceled_merged", vec![canceled(42), canceled(43)]),
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "accounts",
     "audit_log",
     "debt_entries",
@@ -24,6 +24,7 @@ const TABLES: [&str; 18] = [
     "payment_sources",
     "payments",
     "payouts",
+    "refund_requests",
     "refunds",
     "runs",
     "transfers",

@@ -46,6 +46,8 @@ const OTHERS: &str = "
         SELECT 'm1', 'usd', n, 'owed', 1, '{paid}' FROM generate_series(1, 50000) AS n;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
+    INSERT INTO refund_requests (payment_id, amount, reason, state)
+        SELECT n, 1, 'x', 'refused' FROM generate_series(1, 50000) AS n;
     INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
         SELECT 'x_' || n, 'charge', 'x_' || n, '{paid}', 0, '', '{}' FROM generate_series(1, 50000) AS n;
     INSERT INTO audit_log (actor, action, subject_kind, subject_id)
@@ -54,9 +56,9 @@ const OTHERS: &str = "
         SELECT n, 'create', '{paid}', 5 FROM generate_series(1, 50000) AS n;
     INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
         stripe_id, created_at, updated_at)
-        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd',
-        json_build_object('amount', 9000, 'currency', 'usd', 'destination', 'acct_1', 'source_transaction', 'ch_' || n,
-            'transfer_group', 'g', 'payment_id', n), 'confirmed', 'tr_' || n, '{paid}', '{paid}'
+        SELECT 'transfer', n, 'm1', 1, 'key ' || n, 9000, 'usd', json_build_object('amount', 9000, 'currency', 'usd',
+            'destination', 'acct_1', 'source_transaction', 'ch_' || n, 'transfer_group', 'g', 'payment_id', n), 'confirmed',
+            'tr_' || n, '{paid}', '{paid}'
         FROM generate_series(1, 100000) AS n WHERE n % 10000 > 0;
     INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, payment_id, notice, state, created_at, sent_at)
         SELECT 'key ' || n, CASE n % 2 WHEN 0 THEN 'admin:x' END, 'paid', 'admin', 'a@example.com', n, '{}', 'sent',

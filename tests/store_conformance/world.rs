@@ -37,10 +37,15 @@ pub fn policy() -> Policy {
             booking_id: list(&["bookingId"]),
             platform_fee: list(&["platformFee"]),
             mentor_amount: list(&["mentorAmount"]),
+            session_starts_at: list(&["sessionStartsAt"]),
+            session_ends_at: list(&["sessionEndsAt"]),
         },
         admin_email: "admin@example.com".into(),
         retry: RetryPolicy::default(),
         after: AfterPolicy::default(),
+        require_completion: false,
+        cancellation: Default::default(),
+        capture: Default::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The words of every email, one function for each kind of notice. No layout and no escaping happens here.
 
 mod after;
+mod asked;
 mod breaker;
 mod commands;
 mod failed;
@@ -30,6 +31,13 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::PaidAgain { .. } => after::paid_again(notices, voice),
         Notice::Owed { .. } => after::owed(notices, voice),
         Notice::DebtRecorded { .. } => after::debt_recorded(notices, voice),
+        Notice::Refunded { .. } => asked::refunded(notices, voice),
+        Notice::NotCharged { .. } => asked::not_charged(notices, voice),
+        Notice::CustomerRefunded { .. } => asked::customer_refunded(notices, voice),
+        Notice::RefundFailed { .. } => asked::refund_failed(notices, voice),
+        Notice::CaptureFailed { .. } => asked::capture_failed(notices, voice),
+        Notice::AuthorizationExpiring { .. } => asked::authorization_expiring(notices, voice),
+        Notice::AuthorizationCanceled { .. } => asked::authorization_canceled(notices, voice),
         Notice::PaymentFailed { .. } => failed::payment_failed(notices, voice),
         Notice::OutcomeUnknown { .. } => failed::outcome_unknown(notices, voice),
         Notice::PaidDespite { .. } => failed::paid_despite(notices, voice),
@@ -93,13 +101,17 @@ fn line(notice: &Notice) -> Option<Line<'_>> {
     let (at, note) = match notice {
         Notice::Paid { at, .. } => (Some(*at), None),
         Notice::OutcomeUnknown { since, .. } => (Some(*since), None),
+        Notice::AuthorizationExpiring { at, why, .. } => (Some(*at), Some(why.as_str())),
         Notice::PaymentFailed { why, .. }
         | Notice::Unassigned { why, .. }
         | Notice::NeedsAttention { why, .. }
         | Notice::PaidDespite { why, .. }
         | Notice::TakenBack { why, .. }
         | Notice::Owed { why, .. }
-        | Notice::DebtRecorded { why, .. } => (None, Some(why.as_str())),
+        | Notice::DebtRecorded { why, .. }
+        | Notice::RefundFailed { why, .. }
+        | Notice::CaptureFailed { why, .. }
+        | Notice::AuthorizationCanceled { why, .. } => (None, Some(why.as_str())),
         _ => (None, None),
     };
     Some(Line { payment: notice.payment()?, at, note })

@@ -115,6 +115,17 @@ pub(super) async fn hold_by_rule(
     Ok(placed.is_some())
 }
 
+/// A hold because a customer is owed a refund that failed. There is one at a time, and a person lifts it.
+pub(super) async fn hold_for_refund(
+    conn: &mut Conn,
+    payment: PaymentId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    insert_hold(conn, &Subject::Payment(payment), ("automation", "payoutd"), reason, now).await?;
+    Ok(())
+}
+
 /// Lifts what automation placed because of an account, once Stripe has told later that the account is in order. A
 /// person's hold stays.
 pub(super) async fn lift_restriction(conn: &mut Conn, account: &AccountId, told_at: Timestamp) -> Result<(), TxError> {

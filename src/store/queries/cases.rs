@@ -1,4 +1,4 @@
-//! Brings together all that the decision needs to know about some payments: eight queries, however many payments.
+//! Brings together all that the decision needs to know about some payments: ten queries, however many payments.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use super::positions::{self, Paid};
+use super::requests::{self, AskedOf};
 use crate::domain::adjust::RefundLine;
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, MentorId, PaymentId, RefundId, TransferId};
@@ -45,7 +46,8 @@ pub(in crate::store) async fn load_each(
     let refunds = refunds_of(conn, &charges).await?;
     let debts = positions::debts(conn, rows).await?;
     let paid = positions::load(conn, rows).await?;
-    let known = Known { mentors, accounts, holds, disputes, foreign, refunds, debts, paid };
+    let asked = requests::load(conn, rows).await?;
+    let known = Known { mentors, accounts, holds, disputes, foreign, refunds, debts, paid, asked };
     Ok(rows.iter().map(|row| known.case(row)).collect())
 }
 
@@ -59,6 +61,7 @@ struct Known {
     refunds: Vec<(String, RefundLine)>,
     debts: HashMap<(String, String), i64>,
     paid: Paid,
+    asked: AskedOf,
 }
 
 impl Known {
@@ -78,7 +81,8 @@ impl Known {
         let owing = row.mentor_id.clone().and_then(|mentor| self.debts.get(&(mentor, row.currency.clone())));
         let debt = minor(format!("the debt of payment {}'s mentor", row.id), owing.copied().unwrap_or(0))?;
         let position = self.paid.position(row)?;
-        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer, refunds, debt, position })
+        let asked = self.asked.get(&row.id).cloned().unwrap_or_default();
+        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer, refunds, debt, position, asked })
     }
 }
 

@@ -2,6 +2,7 @@
 //! `locked!`; so nothing here may use what only one of them has.
 
 pub(in crate::store) mod admin;
+mod asked;
 pub(in crate::store) mod cases;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -9,6 +10,7 @@ pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod mentor_accounts;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
 mod paid;
@@ -16,6 +18,7 @@ mod positions;
 pub(in crate::store) mod project;
 mod refusals;
 pub(in crate::store) mod release;
+pub(in crate::store) mod requests;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, admin, cases, outbox, project, refusals, told};
+use super::{Conn, admin, cases, outbox, project, refusals, requests, told};
 use crate::domain::facts::Fact;
 use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
@@ -176,7 +176,7 @@ pub(in crate::store) async fn record(
         }
         let case = case_of(&cases, op.payment_id)?;
         let conclusion = conclude(op, &outcome.attempted, case, policy, now);
-        write_conclusion(conn, outcome, &conclusion, policy, now).await?;
+        write_conclusion(conn, outcome, case, &conclusion, policy, now).await?;
         recorded.push(Recorded::Written(Box::new(conclusion)));
     }
     Ok(recorded)
@@ -204,6 +204,7 @@ async fn record_attempts(conn: &mut Conn, id: OperationId, calls: &[AttemptRecor
 async fn write_conclusion(
     conn: &mut Conn,
     outcome: &Outcome,
+    case: &Case,
     conclusion: &Conclusion,
     policy: &Policy,
     now: DateTime<Utc>,
@@ -215,6 +216,12 @@ async fn write_conclusion(
         // It says how much of the transfer has been taken back by then, whoever did it.
         Attempted::Done(Done::Reversal(reversal)) => {
             told::keep_transfer(conn, &reversal.transfer, now.into()).await?;
+        }
+        Attempted::Done(Done::Refund(refund)) => {
+            project::apply(conn, &Fact::Refund(refund.clone()), policy, now.into()).await?;
+        }
+        Attempted::Done(Done::Intent(intent)) => {
+            project::apply(conn, &Fact::Payment(intent.as_ref().clone()), policy, now.into()).await?;
         }
         _ => {}
     }
@@ -228,7 +235,15 @@ async fn write_conclusion(
     if let Some(why) = &conclusion.hold_mentor {
         admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;
     }
+    if let Some(request) = &conclusion.request {
+        requests::conclude(conn, op.payment_id, request, now).await?;
+    }
     write_payment(conn, op.payment_id, &op.order, conclusion, now).await?;
+    // One that failed is looked at no more, unless somebody asks for a refund of it.
+    if conclusion.payment == Some(PaymentNext::Failed) && !case.asked.requests.is_empty() {
+        let row = payments::table.find(op.payment_id.0);
+        diesel::update(row).set(payments::next_check_at.eq(Timestamp::from(now))).execute(conn).await?;
+    }
     outbox::write(conn, &conclusion.notices, policy, now).await?;
     if conclusion.payment == Some(PaymentNext::Failed) {
         refusals::pause_after_several(conn, op, policy, now).await?;
@@ -293,7 +308,9 @@ async fn write_payment(
                 payments::transferred_at.eq(at),
                 payments::next_check_at.eq(changed.then_some(at)),
             );
-            row.set((tried, payments::status.eq(next.status().word()), transfer)).execute(conn).await?
+            row.set((tried, next.status().map(|status| payments::status.eq(status.word())), transfer))
+                .execute(conn)
+                .await?
         }
         Some(next @ PaymentNext::Again(pause)) => {
             let waits = (
@@ -301,12 +318,18 @@ async fn write_payment(
                 payments::wait_reason.eq(pause.map(|p| p.why.word())),
                 payments::next_check_at.eq(Timestamp::from(pause.map_or(now, |p| p.until))),
             );
-            row.set((tried, payments::status.eq(next.status().word()), waits)).execute(conn).await?
-        }
-        Some(next @ PaymentNext::Failed) => {
-            row.set((tried, payments::status.eq(next.status().word()), payments::hold_reasons.eq("failed")))
+            row.set((tried, next.status().map(|status| payments::status.eq(status.word())), waits))
                 .execute(conn)
                 .await?
+        }
+        Some(next @ PaymentNext::Failed) => {
+            row.set((
+                tried,
+                next.status().map(|status| payments::status.eq(status.word())),
+                payments::hold_reasons.eq("failed"),
+            ))
+            .execute(conn)
+            .await?
         }
     };
     Ok(())

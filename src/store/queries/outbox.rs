@@ -25,6 +25,7 @@ pub(in crate::store) async fn write(
     for outgoing in notices {
         let (recipient, address, mentor) = match &outgoing.to {
             Recipient::Admin => ("admin", policy.admin_email.as_str(), None),
+            Recipient::Customer { email } => ("customer", email.as_str(), None),
             Recipient::Mentor { id, email } => ("mentor", email.as_str(), Some(id.as_str())),
         };
         let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;

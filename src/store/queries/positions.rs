@@ -161,7 +161,8 @@ fn first_order(row: &PaymentRow, operations: &[&Op], entries: &[&Entry]) -> Resu
 
 /// Causes that an operation or an entry has answered, with the highest generation of each, in the order of the first.
 fn answered(operations: &[&Op], entries: &[&Entry]) -> Vec<(String, i32)> {
-    let by_operation = operations.iter().filter(|op| op.kind != "transfer").map(|op| (&op.cause, op.generation));
+    let follows = |op: &&&Op| matches!(op.kind.as_str(), "restore" | "reversal");
+    let by_operation = operations.iter().filter(follows).map(|op| (&op.cause, op.generation));
     let by_entry = entries.iter().filter(|entry| !entry.cause.is_empty()).map(|e| (&e.cause, e.generation));
     let mut answered: Vec<(String, i32)> = Vec::new();
     for (cause, generation) in by_operation.chain(by_entry) {

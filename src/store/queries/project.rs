@@ -7,18 +7,19 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, is_projector, outbox};
+use super::{Conn, is_projector, outbox, requests};
 use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
 use crate::domain::fees::Split;
 use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
 use crate::domain::notice::{Notice, Outgoing};
+use crate::domain::payment::Collection;
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
 use crate::ports::Projected;
 use crate::store::db::TxError;
-use crate::store::rows::{corrupt, json};
+use crate::store::rows::{corrupt, json, utc};
 use crate::store::schema::{payment_sources as sources, payments, refunds, webhook_events as events};
 use crate::store::types::Timestamp;
 
@@ -146,6 +147,7 @@ pub(in crate::store) async fn apply(
             if let Some(key) = &key {
                 put_together(conn, key, policy, now).await?;
             }
+            requests::notice_failure(conn, refund, policy, now).await?;
             Ok(key)
         }
         Fact::Dispute(dispute) => {
@@ -179,12 +181,18 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
     if let Some((kept_stamp, kept_says)) = kept {
         let kept_says: Says = json(format!("source {}", source.object_id), &kept_says)?;
         let kept_stamp = stamp(kept_stamp);
+        let since = [(says.paid_at, kept_says.paid_at), (says.authorized_at, kept_says.authorized_at)];
+        let same = says.collection == kept_says.collection && source.kind == SourceKind::PaymentIntent;
         let settled = says.settlement_currency.or(kept_says.settlement_currency);
         if kept_stamp > newest {
             (newest, says) = (kept_stamp.clone(), kept_says.clone());
         }
         // What a charge settled in never changes, and only some tellings say it.
         says.settlement_currency = settled;
+        // An object is paid or authorised once, however often it is told or read.
+        if same && says.captured_later {
+            [says.paid_at, says.authorized_at] = since.map(|(told, kept)| told.into_iter().chain(kept).min());
+        }
         changed = says != kept_says;
         // A later telling of the same is kept too: it outdates what was told in between and comes after it.
         if !changed && newest == kept_stamp {
@@ -246,6 +254,9 @@ struct BeforeRow {
     platform_fee: i64,
     mentor_amount: i64,
     fee_conflict: Option<String>,
+    session_starts_at: Option<Timestamp>,
+    session_ends_at: Option<Timestamp>,
+    authorized_at: Option<Timestamp>,
     metadata: serde_json::Value,
 }
 
@@ -260,6 +271,9 @@ impl BeforeRow {
                 mentor_amount: minor(self.mentor_amount),
                 conflict: self.fee_conflict.clone(),
             },
+            session_starts_at: utc(self.session_starts_at),
+            session_ends_at: utc(self.session_ends_at),
+            authorized_at: utc(self.authorized_at),
             metadata: json(format!("payment {}'s metadata", self.id), &self.metadata)?,
         })
     }
@@ -322,6 +336,11 @@ macro_rules! described {
             payments::refunded_amount.eq($p.refunded.get()),
             payments::fee_conflict.eq(&$p.split.conflict),
             payments::paid_at.eq($p.paid_at.map(Timestamp::from)),
+            (
+                payments::authorized_at.eq($p.authorized_at.map(Timestamp::from)),
+                payments::session_starts_at.eq($p.session_starts_at.map(Timestamp::from)),
+                payments::session_ends_at.eq($p.session_ends_at.map(Timestamp::from)),
+            ),
             payments::charge_disputed.eq($p.charge_disputed),
             payments::destination_charge.eq($p.destination_charge),
             payments::transfer_group.eq(&$p.transfer_group),
@@ -331,7 +350,11 @@ macro_rules! described {
 }
 
 async fn insert_payment(conn: &mut Conn, p: &Assembled, fee_bps: u16, now: Timestamp) -> Result<(), TxError> {
-    let status = if p.paid_at.is_some() { "pending" } else { "unpaid" };
+    let status = match p.collection {
+        _ if p.paid_at.is_some() => "pending",
+        Collection::Authorized => "authorized",
+        _ => "unpaid",
+    };
     diesel::insert_into(payments::table)
         .values((
             payments::payment_key.eq(p.key.as_str()),

@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::asked::{self, Look};
 use super::debts::{self, Debtor};
 use super::{Conn, cases, outbox, paid, project};
 use crate::domain::adjust::FirstOrder;
-use crate::domain::ids::{AccountId, IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
+use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
 use crate::domain::late;
 use crate::domain::money::MinorUnits;
 use crate::domain::operation::{Operation, OperationState, Order, TransferOrder, transfer_key};
@@ -19,7 +20,7 @@ use crate::domain::settle::{Settlement, settle};
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, corrupt};
-use crate::store::schema::{accounts, holds, mentors, operations, payments};
+use crate::store::schema::{operations, payments};
 use crate::store::types::Timestamp;
 
 /// Looks at payments that are due to be looked at, under their locks. Those that may be paid are left alone by others
@@ -44,14 +45,22 @@ pub(in crate::store) async fn pick_due(
                 continue;
             }
         };
+        match asked::look_at(conn, &case, revisit_at, policy, now).await? {
+            Look::ToSend => {
+                picked.asked.push(case);
+                continue;
+            }
+            Look::Refused => continue,
+            Look::Nothing => {}
+        }
         if case.payment.status.is_paid() {
             if paid::look_at(conn, &case, revisit_at, policy, now).await? {
-                picked.paid.push(case);
+                picked.asked.push(case);
             }
             continue;
         }
         let decision = decide(&case, policy, now);
-        let settlement = settle(&case, &decision);
+        let settlement = settle(&case, &decision, policy, now);
         match (decision, settlement) {
             (Decision::Release(plan), _) => {
                 let row = payments::table.find(case.payment.id.0);
@@ -178,13 +187,16 @@ async fn claim_one(
     now: DateTime<Utc>,
 ) -> Result<Claimed, TxError> {
     let id = case.payment.id;
+    if let Some(claimed) = asked::claim(conn, row, case, lease, policy, now).await? {
+        return Ok(claimed);
+    }
     match case.payment.status {
         PaymentStatus::Releasing => return Ok(Claimed::Taken(id)),
         status if status.is_paid() => return paid::claim(conn, row, case, lease, policy, now).await,
         _ => {}
     }
     let decision = decide(case, policy, now);
-    if let Some(settlement) = settle(case, &decision) {
+    if let Some(settlement) = settle(case, &decision, policy, now) {
         write_settlement(conn, case, &settlement, policy, now).await?;
     }
     match decision {
@@ -330,6 +342,9 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     let until = Timestamp::from(pause.until);
     let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
         "pending",
+        "authorized",
+        "unpaid",
+        "failed",
         "held",
         "refunded",
         "transferred",
@@ -352,46 +367,4 @@ pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<u
     let held = payments::table.filter(payments::status.eq("held").and(by_settings));
     let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
     Ok(diesel::update(held).set(due).execute(conn).await?)
-}
-
-/// Accounts of mentors that Stripe has not told of; and, longer ago than `stale_before`, those that were not active when
-/// last told of and those whose mentors are held for what Stripe said.
-pub(in crate::store) async fn accounts_to_read(
-    conn: &mut Conn,
-    stale_before: Timestamp,
-    limit: i64,
-) -> Result<Vec<AccountId>, TxError> {
-    let known = accounts::table.filter(accounts::stripe_account_id.nullable().eq(mentors::stripe_account_id));
-    let unread: Vec<Option<String>> = mentors::table
-        .filter(mentors::stripe_account_id.is_not_null())
-        .filter(diesel::dsl::not(diesel::dsl::exists(known)))
-        .order(mentors::id)
-        .select(mentors::stripe_account_id)
-        .limit(limit)
-        .load(conn)
-        .await?;
-    let of_mentor = mentors::table.filter(mentors::stripe_account_id.eq(accounts::stripe_account_id.nullable()));
-    let stale: Vec<String> = accounts::table
-        .filter(accounts::transfers.ne("active"))
-        .filter(accounts::transfers_told_at.lt(stale_before))
-        .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
-        .filter(diesel::dsl::exists(of_mentor))
-        .order(accounts::stripe_account_id)
-        .select(accounts::stripe_account_id)
-        .limit(limit)
-        .load(conn)
-        .await?;
-    let restricted: Vec<Option<String>> = holds::table
-        .inner_join(mentors::table.on(mentors::id.nullable().eq(holds::mentor_id)))
-        .inner_join(accounts::table.on(accounts::stripe_account_id.nullable().eq(mentors::stripe_account_id)))
-        .filter(holds::lifted_at.is_null().and(holds::source.eq("stripe")))
-        .filter(holds::placed_at.lt(stale_before))
-        .filter(accounts::transfers.eq("active"))
-        .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
-        .order(holds::id)
-        .select(mentors::stripe_account_id)
-        .limit(limit)
-        .load(conn)
-        .await?;
-    Ok(unread.into_iter().chain(restricted).flatten().chain(stale).map(AccountId::new).collect())
 }

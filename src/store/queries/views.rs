@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, cases};
+use crate::domain::ids::PaymentId;
 use crate::domain::payment::PaymentStatus;
-use crate::ports::{LastRun, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
+use crate::ports::{LastRun, PaymentRef, PaymentView, RefundRequestView, StatusFigures, TimelineEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
 use crate::store::schema::{
@@ -80,6 +81,7 @@ pub(in crate::store) async fn timeline(conn: &mut Conn, id: i64) -> Result<Vec<T
     let mut story = told(conn, id).await?;
     story.extend(done(conn, id).await?);
     story.extend(decided(conn, id).await?);
+    story.extend(asked(conn, id).await?);
     story.sort_by_key(|entry| entry.at);
     Ok(story)
 }
@@ -100,12 +102,18 @@ async fn told(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
 
 async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
     let of_payment = operations::table.filter(operations::payment_id.eq(id));
-    let intents: Vec<(Timestamp, i64, i32, String)> = of_payment
-        .select((operations::created_at, operations::id, operations::generation, operations::idempotency_key))
+    let intents: Vec<(Timestamp, String, i64, i32, String)> = of_payment
+        .select((
+            operations::created_at,
+            operations::kind,
+            operations::id,
+            operations::generation,
+            operations::idempotency_key,
+        ))
         .load(conn)
         .await?;
-    let intent = |(at, id, generation, key): (Timestamp, i64, i32, String)| {
-        entry(at, "operation", format!("transfer intended: operation {id}, generation {generation}, key {key}"))
+    let intent = |(at, kind, id, generation, key): (Timestamp, String, i64, i32, String)| {
+        entry(at, "operation", format!("{kind} intended: operation {id}, generation {generation}, key {key}"))
     };
     let mut story: Vec<TimelineEntry> = intents.into_iter().map(intent).collect();
     type Call = (Timestamp, i64, String, i64, Option<i32>, Option<String>, Option<String>);
@@ -170,6 +178,22 @@ async fn decided(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError
         entry(at, "audit", format!("{action} by {actor}{detail}"))
     }));
     Ok(story)
+}
+
+async fn asked(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    let requests = super::requests::of_payment(conn, PaymentId(id)).await?;
+    let told = |request: RefundRequestView| {
+        let asked = match (request.amount, request.by_policy) {
+            (Some(amount), _) => format!("{amount} in minor units"),
+            (None, true) => "what the cancellation policy gives".into(),
+            (None, false) => "all that is left".into(),
+        };
+        let outcome = request.outcome.map_or(String::new(), |words| format!(": {words}"));
+        let (number, state) = (request.id, request.state);
+        let what = format!("{number} by {}: {asked}, {}; {state}{outcome}", request.requested_by, request.reason);
+        TimelineEntry { at: request.requested_at, kind: "refund".to_owned(), what }
+    };
+    Ok(requests.into_iter().map(told).collect())
 }
 
 /// Figures of everything that is not finished. Finished payments are not counted: there may be millions.
