@@ -13,6 +13,7 @@ pub mod fees;
 pub mod hold;
 pub mod ids;
 pub mod late;
+pub mod ledger;
 pub mod mentor;
 pub mod money;
 pub mod notice;

@@ -8,7 +8,9 @@ pub(in crate::store) mod desk_emails;
 pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
+mod figures;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod ledger;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
 mod paid;
@@ -20,4 +22,4 @@ pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
 
-use super::{Conn, HAS_MIGRATIONS, is_projector};
+use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, is_projector};
