@@ -1,5 +1,6 @@
 //! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
 
+mod books;
 mod cron;
 mod desk;
 mod gateway;
@@ -8,6 +9,7 @@ mod mailer;
 mod store;
 mod views;
 
+pub use books::*;
 pub use cron::*;
 pub use desk::*;
 pub use gateway::*;

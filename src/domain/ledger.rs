@@ -175,6 +175,13 @@ pub fn entries(payment: &PaymentFigures) -> Sums {
     book.sums
 }
 
+/// What the mentor was due when they were paid, and what they were paid, where the two differ.
+pub fn paid_otherwise(payment: &PaymentFigures) -> Option<(MinorUnits, MinorUnits)> {
+    let measure = payment.measure.filter(|_| payment.amount > MinorUnits::ZERO)?;
+    let due = payment.mentor_amount.share(measure.kept, payment.amount, payment.currency.step());
+    (due != measure.gross).then_some((due, measure.gross))
+}
+
 /// What is still to be posted.
 pub fn difference(should: &Sums, posted: &Sums) -> Postings {
     let mut missing = should.clone();

@@ -42,3 +42,8 @@ pub(super) async fn is_projector(conn: &mut Conn) -> QueryResult<bool> {
     let lock = diesel::dsl::sql::<Bool>("pg_try_advisory_xact_lock(7019002)");
     diesel::select(lock).get_result(conn).await
 }
+
+/// What is read in the transaction from now on is all of one moment.
+pub(super) async fn take_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(conn).await.map(|_| ())
+}

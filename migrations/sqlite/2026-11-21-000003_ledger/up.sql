@@ -27,6 +27,8 @@ CREATE TABLE ledger_entries (
 CREATE INDEX ledger_entries_by_journal ON ledger_entries (journal_id);
 -- Serves: a mentor's balances.
 CREATE INDEX ledger_entries_by_mentor ON ledger_entries (mentor_id, currency) WHERE mentor_id IS NOT NULL;
+-- Serves: the audit of debts.
+CREATE INDEX ledger_entries_of_debts ON ledger_entries (mentor_id, currency) WHERE account = 'mentor_debt';
 
 CREATE TRIGGER ledger_journals_no_update BEFORE UPDATE ON ledger_journals
 BEGIN

@@ -123,6 +123,9 @@ impl Found {
             let what = format!("operation {}'s parameters", op.id);
             let order = Order::read(OperationKind::Transfer, &op.parameters).map_err(|e| corrupt(&what, e))?;
             let Order::Transfer(order) = order else { return Err(corrupt(what, "not a transfer's")) };
+            if order.currency.code() != row.currency {
+                return Ok(None);
+            }
             // Before the measure was recorded, it was all that the charge had.
             let kept = if order.kept == MinorUnits::ZERO { all } else { order.kept };
             return Ok(Some(Measure { gross: order.gross(), kept }));

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::{Conn, WRITE_ENTRIES, WRITE_JOURNALS, figures};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
-use crate::domain::ledger::{Account, JournalKind, Line, Postings, Sums, difference, entries, is_balanced};
-use crate::domain::money::Currency;
+use crate::domain::ledger::{
+    Account, JournalKind, Line, Postings, Sums, difference, entries, is_balanced, paid_otherwise,
+};
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::Policy;
 use crate::ports::StoreError;
 use crate::store::db::TxError;
@@ -89,6 +91,8 @@ pub(super) struct Missing {
     pub id: PaymentId,
     /// By kind of journal; an error where its rows cannot be read.
     pub postings: Result<Postings, StoreError>,
+    /// What the mentor was due when they were paid, and what they were paid, where the two differ.
+    pub paid_otherwise: Option<(MinorUnits, MinorUnits)>,
     /// How many journals of each kind there are.
     journals: BTreeMap<JournalKind, usize>,
 }
@@ -105,9 +109,10 @@ pub(super) async fn missing(conn: &mut Conn, rows: &[PaymentRow], policy: &Polic
         let counts =
             posted.as_ref().map(|posted| posted.journals.iter().map(|(kind, ids)| (*kind, ids.len())).collect());
         let journals = counts.unwrap_or_default();
-        let should = found.figures(row).map(|figures| entries(&figures));
-        let postings = should.and_then(|should| Ok(difference(&should, &posted?.sums)));
-        Missing { id: PaymentId(row.id), postings, journals }
+        let figures = found.figures(row);
+        let paid_otherwise = figures.as_ref().ok().and_then(paid_otherwise);
+        let postings = figures.and_then(|figures| Ok(difference(&entries(&figures), &posted?.sums)));
+        Missing { id: PaymentId(row.id), postings, paid_otherwise, journals }
     };
     Ok(rows.iter().map(missing).collect())
 }

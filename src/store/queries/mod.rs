@@ -2,6 +2,9 @@
 //! `locked!`; so nothing here may use what only one of them has.
 
 pub(in crate::store) mod admin;
+pub(in crate::store) mod audit;
+mod audit_sql;
+pub(in crate::store) mod balances;
 pub(in crate::store) mod cases;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -22,4 +25,4 @@ pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
 
-use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, is_projector};
+use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, is_projector, take_snapshot};
