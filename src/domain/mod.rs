@@ -25,6 +25,7 @@ pub mod read;
 pub mod reason;
 pub mod refund;
 pub mod release;
+pub mod report;
 pub mod rescue;
 pub mod retry;
 pub mod settle;

@@ -1,13 +1,14 @@
 //! The books: what the ledger says, and whether it is true. What is found is data; who looks decides what to do.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::StoreError;
 use crate::domain::ids::MentorId;
 use crate::domain::money::Currency;
 use crate::domain::payment::words;
+use crate::domain::report::ReportFigures;
 
 words!(
     /// What the audit compares.
@@ -87,6 +88,28 @@ pub struct Balance {
     pub owed_minor: i64,
 }
 
+/// What happened on one day, in UTC and in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportDay {
+    /// The day.
+    pub day: NaiveDate,
+    /// In what.
+    pub currency: Currency,
+    /// How much of what.
+    pub figures: ReportFigures,
+}
+
+/// What mentors have earned and have not been paid, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PendingPayouts {
+    /// In what.
+    pub currency: Currency,
+    /// Of how many payments.
+    pub payments: i64,
+    /// How much, in minor units.
+    pub amount_minor: i64,
+}
+
 /// The books of the configured database.
 #[async_trait]
 pub trait Books: Send + Sync {
@@ -98,6 +121,10 @@ pub trait Books: Send + Sync {
     async fn audit_mentors(&self) -> Result<Vec<Difference>, StoreError>;
     /// Posts what the ledger lacks of the payments after this number.
     async fn post_missing(&self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<PostedPage, StoreError>;
+    /// What happened in a span of time, by day and currency, oldest first.
+    async fn report(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<ReportDay>, StoreError>;
+    /// What is to be paid out to mentors, now or later.
+    async fn pending_payouts(&self) -> Result<Vec<PendingPayouts>, StoreError>;
     /// A mentor's balances, by currency.
     async fn balances(&self, mentor: MentorId) -> Result<Vec<Balance>, StoreError>;
 }

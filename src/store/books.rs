@@ -6,7 +6,7 @@ use diesel_async::AsyncConnection;
 
 use super::{Database, Result};
 use crate::domain::ids::MentorId;
-use crate::ports::{AuditPage, Balance, Books, Difference, PostedPage};
+use crate::ports::{AuditPage, Balance, Books, Difference, PendingPayouts, PostedPage, ReportDay};
 
 #[async_trait]
 impl Books for Database {
@@ -26,6 +26,14 @@ impl Books for Database {
     async fn post_missing(&self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<PostedPage> {
         let policy = self.policy.clone();
         tx!(self.db, "post to the ledger", |conn| audit::post_after(conn, after, limit, &policy, now))
+    }
+
+    async fn report(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<ReportDay>> {
+        read!(self.db, "report", |conn| report::days(conn, since.into(), until.into()))
+    }
+
+    async fn pending_payouts(&self) -> Result<Vec<PendingPayouts>> {
+        read!(self.db, "add up pending payouts", |conn| report::pending(conn))
     }
 
     async fn balances(&self, mentor: MentorId) -> Result<Vec<Balance>> {

@@ -47,3 +47,8 @@ pub(super) async fn is_projector(conn: &mut Conn) -> QueryResult<bool> {
 pub(super) async fn take_snapshot(conn: &mut Conn) -> QueryResult<()> {
     diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(conn).await.map(|_| ())
 }
+
+/// The day of a time, in UTC, as `2026-11-21`.
+pub(super) fn day_of(column: &str) -> String {
+    format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+}

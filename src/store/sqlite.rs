@@ -45,3 +45,8 @@ pub(super) async fn is_projector(_conn: &mut Conn) -> QueryResult<bool> {
 pub(super) async fn take_snapshot(_conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
+
+/// The day of a time, in UTC, as `2026-11-21`.
+pub(super) fn day_of(column: &str) -> String {
+    format!("substr({column}, 1, 10)")
+}

@@ -214,10 +214,9 @@ pub(in crate::store) async fn mentors(conn: &mut Conn) -> Result<Vec<Difference>
     let debts: Vec<Debt> = diesel::sql_query(audit_sql::DEBTS).load(conn).await?;
     for debt in debts {
         let subject = format!("mentor {}", debt.mentor_id);
-        for (of, is) in [("the debt's entries", debt.entered), ("the ledger", debt.posted)] {
+        for (of, is) in [("by the debt's entries", debt.entered), ("by the ledger", debt.posted)] {
             if debt.outstanding != is {
-                let what =
-                    format!("owed in {}, and what {of} come to", debt.currency).replace("ledger come", "ledger comes");
+                let what = format!("owed in {}, {of}", debt.currency);
                 differences.push(found(AuditCheck::Debt, &subject, is, debt.outstanding, what));
             }
         }

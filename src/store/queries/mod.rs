@@ -20,9 +20,10 @@ mod paid;
 mod positions;
 pub(in crate::store) mod project;
 pub(in crate::store) mod release;
+pub(in crate::store) mod report;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
 
-use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, is_projector, take_snapshot};
+use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, take_snapshot};
