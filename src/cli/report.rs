@@ -9,7 +9,7 @@ use super::lists::{Moment, one_of};
 use super::show;
 use crate::app;
 use crate::config::Config;
-use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::money::Currency;
 use crate::domain::report::{Period, ReportFigures, by_period};
 use crate::ports::{Books, Clock, PendingPayouts};
 
@@ -51,11 +51,6 @@ pub(super) async fn report(config: &Config, args: ReportArgs) -> Result<()> {
     Ok(())
 }
 
-fn amount(currency: Currency, minor: i64) -> String {
-    let shown = currency.display(MinorUnits::new(minor.saturating_abs()).unwrap_or_default());
-    if minor < 0 { format!("-{shown}") } else { shown }
-}
-
 /// `99.5 %`, from whole numbers.
 fn rate(figures: &ReportFigures) -> String {
     figures.success_bps().map_or("-".to_owned(), |bps| format!("{}.{} %", bps / 100, bps % 100 / 10))
@@ -64,7 +59,7 @@ fn rate(figures: &ReportFigures) -> String {
 fn print((since, until): (DateTime<Utc>, DateTime<Utc>), lines: &[Line], pending: &[PendingPayouts]) {
     outln!("From {} until {}\n", show::time(since), show::time(until));
     let rows = lines.iter().map(|(period, currency, f)| {
-        let money = |minor| amount(*currency, minor);
+        let money = |minor| show::signed(*currency, minor);
         let counted =
             |count: i64, minor| if count == 0 { "-".to_owned() } else { format!("{count}: {}", money(minor)) };
         vec![
@@ -90,7 +85,7 @@ fn print((since, until): (DateTime<Utc>, DateTime<Utc>), lines: &[Line], pending
     }
     for sum in pending {
         let payments = if sum.payments == 1 { "payment" } else { "payments" };
-        outln!("  {} for {} {payments}", amount(sum.currency, sum.amount_minor), sum.payments);
+        outln!("  {} for {} {payments}", show::signed(sum.currency, sum.amount_minor), sum.payments);
     }
 }
 
@@ -143,8 +138,8 @@ mod tests {
     #[test]
     fn figures_as_people_and_spreadsheets_read_them() {
         let usd = Currency::parse("usd").unwrap();
-        assert_eq!(amount(usd, -1_050), "-10.50 USD");
-        assert_eq!(amount(usd, 1_050), "10.50 USD");
+        assert_eq!(show::signed(usd, -1_050), "-10.50 USD");
+        assert_eq!(show::signed(usd, 1_050), "10.50 USD");
         let ended =
             |transfers, transfers_failed| ReportFigures { transfers, transfers_failed, ..ReportFigures::default() };
         assert_eq!(rate(&ended(199, 1)), "99.5 %");

@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod after;
+mod books;
 mod breaker;
 mod crash;
 mod desk;
