@@ -16,11 +16,23 @@ _payoutd() {
             ",$1")
                 cmd="payoutd"
                 ;;
+            payoutd,audit)
+                cmd="payoutd__subcmd__audit"
+                ;;
+            payoutd,check)
+                cmd="payoutd__subcmd__check"
+                ;;
             payoutd,completions)
                 cmd="payoutd__subcmd__completions"
                 ;;
+            payoutd,config)
+                cmd="payoutd__subcmd__config"
+                ;;
             payoutd,demo)
                 cmd="payoutd__subcmd__demo"
+                ;;
+            payoutd,emails)
+                cmd="payoutd__subcmd__emails"
                 ;;
             payoutd,explain)
                 cmd="payoutd__subcmd__explain"
@@ -43,11 +55,23 @@ _payoutd() {
             payoutd,migrate)
                 cmd="payoutd__subcmd__migrate"
                 ;;
+            payoutd,operations)
+                cmd="payoutd__subcmd__operations"
+                ;;
+            payoutd,payments)
+                cmd="payoutd__subcmd__payments"
+                ;;
+            payoutd,report)
+                cmd="payoutd__subcmd__report"
+                ;;
             payoutd,retry)
                 cmd="payoutd__subcmd__retry"
                 ;;
             payoutd,run)
                 cmd="payoutd__subcmd__run"
+                ;;
+            payoutd,runs)
+                cmd="payoutd__subcmd__runs"
                 ;;
             payoutd,sandbox)
                 cmd="payoutd__subcmd__sandbox"
@@ -61,11 +85,56 @@ _payoutd() {
             payoutd,token)
                 cmd="payoutd__subcmd__token"
                 ;;
+            payoutd,webhooks)
+                cmd="payoutd__subcmd__webhooks"
+                ;;
+            payoutd__subcmd__config,help)
+                cmd="payoutd__subcmd__config__subcmd__help"
+                ;;
+            payoutd__subcmd__config,show)
+                cmd="payoutd__subcmd__config__subcmd__show"
+                ;;
+            payoutd__subcmd__config__subcmd__help,help)
+                cmd="payoutd__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            payoutd__subcmd__config__subcmd__help,show)
+                cmd="payoutd__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            payoutd__subcmd__emails,help)
+                cmd="payoutd__subcmd__emails__subcmd__help"
+                ;;
+            payoutd__subcmd__emails,list)
+                cmd="payoutd__subcmd__emails__subcmd__list"
+                ;;
+            payoutd__subcmd__emails,retry)
+                cmd="payoutd__subcmd__emails__subcmd__retry"
+                ;;
+            payoutd__subcmd__emails__subcmd__help,help)
+                cmd="payoutd__subcmd__emails__subcmd__help__subcmd__help"
+                ;;
+            payoutd__subcmd__emails__subcmd__help,list)
+                cmd="payoutd__subcmd__emails__subcmd__help__subcmd__list"
+                ;;
+            payoutd__subcmd__emails__subcmd__help,retry)
+                cmd="payoutd__subcmd__emails__subcmd__help__subcmd__retry"
+                ;;
+            payoutd__subcmd__help,audit)
+                cmd="payoutd__subcmd__help__subcmd__audit"
+                ;;
+            payoutd__subcmd__help,check)
+                cmd="payoutd__subcmd__help__subcmd__check"
+                ;;
             payoutd__subcmd__help,completions)
                 cmd="payoutd__subcmd__help__subcmd__completions"
                 ;;
+            payoutd__subcmd__help,config)
+                cmd="payoutd__subcmd__help__subcmd__config"
+                ;;
             payoutd__subcmd__help,demo)
                 cmd="payoutd__subcmd__help__subcmd__demo"
+                ;;
+            payoutd__subcmd__help,emails)
+                cmd="payoutd__subcmd__help__subcmd__emails"
                 ;;
             payoutd__subcmd__help,explain)
                 cmd="payoutd__subcmd__help__subcmd__explain"
@@ -88,11 +157,23 @@ _payoutd() {
             payoutd__subcmd__help,migrate)
                 cmd="payoutd__subcmd__help__subcmd__migrate"
                 ;;
+            payoutd__subcmd__help,operations)
+                cmd="payoutd__subcmd__help__subcmd__operations"
+                ;;
+            payoutd__subcmd__help,payments)
+                cmd="payoutd__subcmd__help__subcmd__payments"
+                ;;
+            payoutd__subcmd__help,report)
+                cmd="payoutd__subcmd__help__subcmd__report"
+                ;;
             payoutd__subcmd__help,retry)
                 cmd="payoutd__subcmd__help__subcmd__retry"
                 ;;
             payoutd__subcmd__help,run)
                 cmd="payoutd__subcmd__help__subcmd__run"
+                ;;
+            payoutd__subcmd__help,runs)
+                cmd="payoutd__subcmd__help__subcmd__runs"
                 ;;
             payoutd__subcmd__help,sandbox)
                 cmd="payoutd__subcmd__help__subcmd__sandbox"
@@ -106,8 +187,23 @@ _payoutd() {
             payoutd__subcmd__help,token)
                 cmd="payoutd__subcmd__help__subcmd__token"
                 ;;
+            payoutd__subcmd__help,webhooks)
+                cmd="payoutd__subcmd__help__subcmd__webhooks"
+                ;;
+            payoutd__subcmd__help__subcmd__config,show)
+                cmd="payoutd__subcmd__help__subcmd__config__subcmd__show"
+                ;;
+            payoutd__subcmd__help__subcmd__emails,list)
+                cmd="payoutd__subcmd__help__subcmd__emails__subcmd__list"
+                ;;
+            payoutd__subcmd__help__subcmd__emails,retry)
+                cmd="payoutd__subcmd__help__subcmd__emails__subcmd__retry"
+                ;;
             payoutd__subcmd__help__subcmd__mentor,add)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__add"
+                ;;
+            payoutd__subcmd__help__subcmd__mentor,balance)
+                cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__balance"
                 ;;
             payoutd__subcmd__help__subcmd__mentor,list)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__list"
@@ -115,8 +211,32 @@ _payoutd() {
             payoutd__subcmd__help__subcmd__mentor,show)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__show"
                 ;;
+            payoutd__subcmd__help__subcmd__operations,list)
+                cmd="payoutd__subcmd__help__subcmd__operations__subcmd__list"
+                ;;
+            payoutd__subcmd__help__subcmd__operations,resolve)
+                cmd="payoutd__subcmd__help__subcmd__operations__subcmd__resolve"
+                ;;
+            payoutd__subcmd__help__subcmd__operations,show)
+                cmd="payoutd__subcmd__help__subcmd__operations__subcmd__show"
+                ;;
+            payoutd__subcmd__help__subcmd__webhooks,ignore)
+                cmd="payoutd__subcmd__help__subcmd__webhooks__subcmd__ignore"
+                ;;
+            payoutd__subcmd__help__subcmd__webhooks,list)
+                cmd="payoutd__subcmd__help__subcmd__webhooks__subcmd__list"
+                ;;
+            payoutd__subcmd__help__subcmd__webhooks,replay)
+                cmd="payoutd__subcmd__help__subcmd__webhooks__subcmd__replay"
+                ;;
+            payoutd__subcmd__help__subcmd__webhooks,show)
+                cmd="payoutd__subcmd__help__subcmd__webhooks__subcmd__show"
+                ;;
             payoutd__subcmd__mentor,add)
                 cmd="payoutd__subcmd__mentor__subcmd__add"
+                ;;
+            payoutd__subcmd__mentor,balance)
+                cmd="payoutd__subcmd__mentor__subcmd__balance"
                 ;;
             payoutd__subcmd__mentor,help)
                 cmd="payoutd__subcmd__mentor__subcmd__help"
@@ -130,6 +250,9 @@ _payoutd() {
             payoutd__subcmd__mentor__subcmd__help,add)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__add"
                 ;;
+            payoutd__subcmd__mentor__subcmd__help,balance)
+                cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__balance"
+                ;;
             payoutd__subcmd__mentor__subcmd__help,help)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__help"
                 ;;
@@ -139,6 +262,60 @@ _payoutd() {
             payoutd__subcmd__mentor__subcmd__help,show)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__show"
                 ;;
+            payoutd__subcmd__operations,help)
+                cmd="payoutd__subcmd__operations__subcmd__help"
+                ;;
+            payoutd__subcmd__operations,list)
+                cmd="payoutd__subcmd__operations__subcmd__list"
+                ;;
+            payoutd__subcmd__operations,resolve)
+                cmd="payoutd__subcmd__operations__subcmd__resolve"
+                ;;
+            payoutd__subcmd__operations,show)
+                cmd="payoutd__subcmd__operations__subcmd__show"
+                ;;
+            payoutd__subcmd__operations__subcmd__help,help)
+                cmd="payoutd__subcmd__operations__subcmd__help__subcmd__help"
+                ;;
+            payoutd__subcmd__operations__subcmd__help,list)
+                cmd="payoutd__subcmd__operations__subcmd__help__subcmd__list"
+                ;;
+            payoutd__subcmd__operations__subcmd__help,resolve)
+                cmd="payoutd__subcmd__operations__subcmd__help__subcmd__resolve"
+                ;;
+            payoutd__subcmd__operations__subcmd__help,show)
+                cmd="payoutd__subcmd__operations__subcmd__help__subcmd__show"
+                ;;
+            payoutd__subcmd__webhooks,help)
+                cmd="payoutd__subcmd__webhooks__subcmd__help"
+                ;;
+            payoutd__subcmd__webhooks,ignore)
+                cmd="payoutd__subcmd__webhooks__subcmd__ignore"
+                ;;
+            payoutd__subcmd__webhooks,list)
+                cmd="payoutd__subcmd__webhooks__subcmd__list"
+                ;;
+            payoutd__subcmd__webhooks,replay)
+                cmd="payoutd__subcmd__webhooks__subcmd__replay"
+                ;;
+            payoutd__subcmd__webhooks,show)
+                cmd="payoutd__subcmd__webhooks__subcmd__show"
+                ;;
+            payoutd__subcmd__webhooks__subcmd__help,help)
+                cmd="payoutd__subcmd__webhooks__subcmd__help__subcmd__help"
+                ;;
+            payoutd__subcmd__webhooks__subcmd__help,ignore)
+                cmd="payoutd__subcmd__webhooks__subcmd__help__subcmd__ignore"
+                ;;
+            payoutd__subcmd__webhooks__subcmd__help,list)
+                cmd="payoutd__subcmd__webhooks__subcmd__help__subcmd__list"
+                ;;
+            payoutd__subcmd__webhooks__subcmd__help,replay)
+                cmd="payoutd__subcmd__webhooks__subcmd__help__subcmd__replay"
+                ;;
+            payoutd__subcmd__webhooks__subcmd__help,show)
+                cmd="payoutd__subcmd__webhooks__subcmd__help__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -146,8 +323,48 @@ _payoutd() {
 
     case "${cmd}" in
         payoutd)
-            opts="-h -V --config --help --version serve demo run status explain hold lift retry mentor migrate token sandbox completions man help"
+            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__audit)
+            opts="-h --repair --alert --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__check)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -181,9 +398,217 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__config)
+            opts="-h --config --help show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__config__subcmd__help)
+            opts="show help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__config__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__config__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__config__subcmd__show)
+            opts="-h --set-only --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__demo)
             opts="-h --once --json --log --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails)
+            opts="-h --config --help list retry help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__help)
+            opts="list retry help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__help__subcmd__retry)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__list)
+            opts="-h --state --to --kind --limit --before --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -W "queued sent failed" -- "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__emails__subcmd__retry)
+            opts="-h --failed --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -218,8 +643,36 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help)
-            opts="serve demo run status explain hold lift retry mentor migrate token sandbox completions man help"
+            opts="serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -245,9 +698,79 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__help__subcmd__config)
+            opts="show"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__config__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__help__subcmd__demo)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__emails)
+            opts="list retry"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__emails__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__emails__subcmd__retry)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -330,7 +853,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor)
-            opts="add list show"
+            opts="add list show balance"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,6 +867,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__mentor__subcmd__balance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -399,6 +936,90 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__help__subcmd__operations)
+            opts="list show resolve"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__operations__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__operations__subcmd__resolve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__operations__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__payments)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__help__subcmd__retry)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -414,6 +1035,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__runs)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -472,6 +1107,76 @@ _payoutd() {
         payoutd__subcmd__help__subcmd__token)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__webhooks)
+            opts="list show replay ignore"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__webhooks__subcmd__ignore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__webhooks__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__webhooks__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__webhooks__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -561,7 +1266,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor)
-            opts="-h --config --help add list show help"
+            opts="-h --config --help add list show balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -608,8 +1313,26 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__mentor__subcmd__balance)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__mentor__subcmd__help)
-            opts="add list show help"
+            opts="add list show balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,6 +1346,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__mentor__subcmd__help__subcmd__balance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -736,6 +1473,240 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__operations)
+            opts="-h --config --help list show resolve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__help)
+            opts="list show resolve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__help__subcmd__resolve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__list)
+            opts="-h --state --all --limit --before --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -W "planned submitting unknown confirmed rejected" -- "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__resolve)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__operations__subcmd__show)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__payments)
+            opts="-h --status --mentor --reason --flagged --since --until --due --limit --before --watch --interval --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --status)
+                    COMPREPLY=($(compgen -W "unpaid pending held refunded releasing failed transferred netted" -- "${cur}"))
+                    return 0
+                    ;;
+                --mentor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred failed" -- "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__report)
+            opts="-h --since --until --by --csv --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -W "day week month" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__retry)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -762,6 +1733,32 @@ _payoutd() {
             fi
             case "${prev}" in
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__runs)
+            opts="-h --failed --limit --before --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -857,6 +1854,200 @@ _payoutd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks)
+            opts="-h --config --help list show replay ignore help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help)
+            opts="list show replay ignore help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help__subcmd__ignore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__ignore)
+            opts="-h --reason --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__list)
+            opts="-h --state --type --limit --before --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -W "pending projected ignored failed" -- "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__replay)
+            opts="-h --failed --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__webhooks__subcmd__show)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -28,14 +28,23 @@ complete -c payoutd -n "__fish_payoutd_needs_command" -l config -d 'The configur
 complete -c payoutd -n "__fish_payoutd_needs_command" -s h -l help -d 'Print help'
 complete -c payoutd -n "__fish_payoutd_needs_command" -s V -l version -d 'Print version'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "serve" -d 'Run the daemon'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "check" -d 'Look whether everything that the daemon needs is there, and say what to mend; changes nothing'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "config" -d 'Show the settings and where each came from; no secret is shown'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "demo" -d 'See the whole of it work in a minute: daemon, Stripe sandbox, a dozen payments, emails'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "run" -d 'Do one release run now: pay what is due'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "status" -d 'Show what waits, what is held and why, and what went wrong'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "payments" -d 'List payments by status, mentor, reason or time'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "runs" -d 'List release runs, newest first'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "explain" -d 'Say why a payment was paid, or was not, and all that happened to it'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "hold" -d 'Hold a payment, or everything of a mentor'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "lift" -d 'Lift what holds a payment or a mentor'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "retry" -d 'Try a failed payment again; every check is asked again, too'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "mentor" -d 'Add, list or show mentors'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "audit" -d 'Prove that the books are right, and say what is not'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "report" -d 'Report payments, revenue, transfers, refunds and disputes by period, and what is still to be paid'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "webhooks" -d 'List, show, replay or ignore the events that Stripe sent'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "emails" -d 'List emails, and send again those that were given up'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "operations" -d 'List or show writes to Stripe, and look for one whose outcome is unknown'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "migrate" -d 'Bring the database up to date'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "sandbox" -d 'Run the Stripe sandbox alone'
@@ -44,6 +53,19 @@ complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "man" -d 'Print the 
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand serve" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand check" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand check" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand check" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Show every setting, where it came from, and what is wrong'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from show" -l set-only -d 'Leave out what has its default'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show every setting, where it came from, and what is wrong'
+complete -c payoutd -n "__fish_payoutd_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand demo" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand demo" -l once -d 'End by itself once everything has happened'
 complete -c payoutd -n "__fish_payoutd_using_subcommand demo" -l json -d 'Print JSON, for programs'
@@ -57,6 +79,59 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand run" -s h -l help -d 'Pr
 complete -c payoutd -n "__fish_payoutd_using_subcommand status" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand status" -l json -d 'Print JSON, for programs'
 complete -c payoutd -n "__fish_payoutd_using_subcommand status" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l status -d 'Only in this status; may be given more than once' -r -f -a "unpaid\t''
+pending\t''
+held\t''
+refunded\t''
+releasing\t''
+failed\t''
+transferred\t''
+netted\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l mentor -d 'Only of this mentor, by the platform\'s id' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l reason -d 'Only held for this reason, by its code: `status` shows which there are' -r -f -a "not_paid\t''
+charge_unknown\t''
+other_mode\t''
+destination_charge\t''
+flagged\t''
+payment_hold\t''
+mentor_restricted\t''
+mentor_hold\t''
+dispute_open\t''
+dispute_unclear\t''
+dispute_lost\t''
+dispute_unread\t''
+refunded\t''
+transferred_elsewhere\t''
+mentor_unnamed\t''
+mentor_unknown\t''
+no_account\t''
+account_unread\t''
+account_not_found\t''
+account_disconnected\t''
+transfers_inactive\t''
+fee_conflict\t''
+below_minimum\t''
+other_settlement_currency\t''
+in_flight\t''
+transferred\t''
+failed\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l since -d 'Only paid by the customer then or later: 2026-11-01, 2026-11-01T12:00:00Z, or 7d for the last seven days' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l until -d 'Only paid by the customer before then; a day counts in full' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l limit -d 'How many at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l before -d 'Go on after the row with this number, where the page before ended' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l interval -d 'With --watch: how long between two lists' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l flagged -d 'Only with the admin\'s flag (`dispute_requested`)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l due -d 'Only what the next run looks at'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l watch -d 'Draw the list again and again, until Ctrl-C'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -l limit -d 'How many at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -l before -d 'Go on after the row with this number, where the page before ended' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -l failed -d 'Only runs that could not do everything'
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand runs" -s h -l help -d 'Print help'
 complete -c payoutd -n "__fish_payoutd_using_subcommand explain" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand explain" -l json -d 'Print JSON, for programs'
 complete -c payoutd -n "__fish_payoutd_using_subcommand explain" -s h -l help -d 'Print help'
@@ -70,12 +145,13 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand lift" -l config -d 'The 
 complete -c payoutd -n "__fish_payoutd_using_subcommand lift" -s h -l help -d 'Print help'
 complete -c payoutd -n "__fish_payoutd_using_subcommand retry" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand retry" -s h -l help -d 'Print help'
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -s h -l help -d 'Print help'
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -f -a "add" -d 'Add a mentor, or change what is given'
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -f -a "list" -d 'List mentors'
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -f -a "show" -d 'Show one mentor'
-complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -f -a "add" -d 'Add a mentor, or change what is given'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -f -a "list" -d 'List mentors'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -f -a "show" -d 'Show one mentor'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -f -a "balance" -d 'Show what a mentor has earned, and where it is'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and not __fish_seen_subcommand_from add list show balance help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from add" -l account -d 'Their connected account, acct_…' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from add" -l email -d 'Where to write to them' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from add" -l name -d 'What to call them' -r
@@ -88,10 +164,108 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from balance" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from balance" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from balance" -s h -l help -d 'Print help'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a mentor, or change what is given'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "list" -d 'List mentors'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one mentor'
+complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "balance" -d 'Show what a mentor has earned, and where it is'
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l limit -d 'How many differences to show at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l repair -d 'Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL'
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l alert -d 'Have an email written to the admin when anything differs, at most one a day'
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l since -d 'From then on: a day, a time, or how long ago [default: 30d]' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l until -d 'Until then; a day counts as a whole [default: now]' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l by -d 'How long a period is, in UTC' -r -f -a "day\t''
+week\t''
+month\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l csv -d 'Print CSV, for spreadsheets; amounts in minor units'
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand report" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -f -a "list" -d 'List events, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -f -a "show" -d 'Show one event with its body'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -f -a "replay" -d 'Have events projected again; harmless for one that was projected before'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -f -a "ignore" -d 'Set aside an event that cannot be projected, for good'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and not __fish_seen_subcommand_from list show replay ignore help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l state -d 'Only in this state' -r -f -a "pending\t''
+projected\t''
+ignored\t''
+failed\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l type -d 'Only of this type, such as charge.succeeded' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l limit -d 'How many at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l before -d 'Go on after the row with this number, where the page before ended' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from replay" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from replay" -l failed -d 'All that failed'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from ignore" -l reason -d 'Why, in words; kept for ever' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from ignore" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from ignore" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one event with its body'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from help" -f -a "replay" -d 'Have events projected again; harmless for one that was projected before'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from help" -f -a "ignore" -d 'Set aside an event that cannot be projected, for good'
+complete -c payoutd -n "__fish_payoutd_using_subcommand webhooks; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and not __fish_seen_subcommand_from list retry help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and not __fish_seen_subcommand_from list retry help" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and not __fish_seen_subcommand_from list retry help" -f -a "list" -d 'List emails, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and not __fish_seen_subcommand_from list retry help" -f -a "retry" -d 'Send emails again that were given up'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and not __fish_seen_subcommand_from list retry help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l state -d 'Only in this state; `failed` are given up' -r -f -a "queued\t''
+sent\t''
+failed\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l to -d 'Only to this address, or to the mentor of this id' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l kind -d 'Only of this kind, such as paid, on_hold or payment_failed' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l limit -d 'How many at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l before -d 'Go on after the row with this number, where the page before ended' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from retry" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from retry" -l failed -d 'All that were given up'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from help" -f -a "list" -d 'List emails, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Send emails again that were given up'
+complete -c payoutd -n "__fish_payoutd_using_subcommand emails; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -f -a "list" -d 'List operations, newest first: those that are not at their end, unless asked for others'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -f -a "show" -d 'Show an operation, or all of a payment\'s, with every call'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -f -a "resolve" -d 'Look now at Stripe for an operation whose outcome is unknown; sends nothing'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and not __fish_seen_subcommand_from list show resolve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l state -d 'Only in this state; may be given more than once' -r -f -a "planned\t''
+submitting\t''
+unknown\t''
+confirmed\t''
+rejected\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l limit -d 'How many at most' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l before -d 'Go on after the row with this number, where the page before ended' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l all -d 'In any state'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from show" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from resolve" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from resolve" -l json -d 'Print JSON, for programs'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from resolve" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "list" -d 'List operations, newest first: those that are not at their end, unless asked for others'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show an operation, or all of a payment\'s, with every call'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "resolve" -d 'Look now at Stripe for an operation whose outcome is unknown; sends nothing'
+complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -l dry-run -d 'Only say what would be run'
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -s h -l help -d 'Print help'
@@ -110,21 +284,41 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand completions" -s h -l hel
 complete -c payoutd -n "__fish_payoutd_using_subcommand man" -l out -d 'Write payoutd.1 and a page for each command into this directory' -r -f -a "(__fish_complete_directories)"
 complete -c payoutd -n "__fish_payoutd_using_subcommand man" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand man" -s h -l help -d 'Print help'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "serve" -d 'Run the daemon'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "demo" -d 'See the whole of it work in a minute: daemon, Stripe sandbox, a dozen payments, emails'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "run" -d 'Do one release run now: pay what is due'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "status" -d 'Show what waits, what is held and why, and what went wrong'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "explain" -d 'Say why a payment was paid, or was not, and all that happened to it'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "hold" -d 'Hold a payment, or everything of a mentor'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "lift" -d 'Lift what holds a payment or a mentor'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "retry" -d 'Try a failed payment again; every check is asked again, too'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "mentor" -d 'Add, list or show mentors'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "migrate" -d 'Bring the database up to date'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "sandbox" -d 'Run the Stripe sandbox alone'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "completions" -d 'Print completions for a shell'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "man" -d 'Print the manual page, or write one for each command'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve demo run status explain hold lift retry mentor migrate token sandbox completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "serve" -d 'Run the daemon'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "check" -d 'Look whether everything that the daemon needs is there, and say what to mend; changes nothing'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "config" -d 'Show the settings and where each came from; no secret is shown'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "demo" -d 'See the whole of it work in a minute: daemon, Stripe sandbox, a dozen payments, emails'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "run" -d 'Do one release run now: pay what is due'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "status" -d 'Show what waits, what is held and why, and what went wrong'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "payments" -d 'List payments by status, mentor, reason or time'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "runs" -d 'List release runs, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "explain" -d 'Say why a payment was paid, or was not, and all that happened to it'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "hold" -d 'Hold a payment, or everything of a mentor'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "lift" -d 'Lift what holds a payment or a mentor'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "retry" -d 'Try a failed payment again; every check is asked again, too'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "mentor" -d 'Add, list or show mentors'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "audit" -d 'Prove that the books are right, and say what is not'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "report" -d 'Report payments, revenue, transfers, refunds and disputes by period, and what is still to be paid'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "webhooks" -d 'List, show, replay or ignore the events that Stripe sent'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "emails" -d 'List emails, and send again those that were given up'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "operations" -d 'List or show writes to Stripe, and look for one whose outcome is unknown'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "migrate" -d 'Bring the database up to date'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "sandbox" -d 'Run the Stripe sandbox alone'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "completions" -d 'Print completions for a shell'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "man" -d 'Print the manual page, or write one for each command'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting, where it came from, and what is wrong'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from mentor" -f -a "add" -d 'Add a mentor, or change what is given'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from mentor" -f -a "list" -d 'List mentors'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from mentor" -f -a "show" -d 'Show one mentor'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from mentor" -f -a "balance" -d 'Show what a mentor has earned, and where it is'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from webhooks" -f -a "list" -d 'List events, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from webhooks" -f -a "show" -d 'Show one event with its body'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from webhooks" -f -a "replay" -d 'Have events projected again; harmless for one that was projected before'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from webhooks" -f -a "ignore" -d 'Set aside an event that cannot be projected, for good'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from emails" -f -a "list" -d 'List emails, newest first'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from emails" -f -a "retry" -d 'Send emails again that were given up'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "list" -d 'List operations, newest first: those that are not at their end, unless asked for others'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "show" -d 'Show an operation, or all of a payment\'s, with every call'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and __fish_seen_subcommand_from operations" -f -a "resolve" -d 'Look now at Stripe for an operation whose outcome is unknown; sends nothing'

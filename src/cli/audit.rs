@@ -11,7 +11,8 @@ use super::exit::Exit;
 use super::{progress, show};
 use crate::app;
 use crate::config::Config;
-use crate::ports::{Books, Clock, Difference};
+use crate::domain::notice::{Notice, Outgoing};
+use crate::ports::{Books, Clock, Difference, Store};
 use crate::store::Database;
 
 /// Payments looked at in one transaction.
@@ -22,6 +23,9 @@ pub(super) struct AuditArgs {
     /// Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL
     #[arg(long)]
     repair: bool,
+    /// Have an email written to the admin when anything differs, at most one a day
+    #[arg(long)]
+    alert: bool,
     /// How many differences to show at most
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
@@ -54,6 +58,9 @@ pub(super) async fn audit(config: &Config, args: AuditArgs) -> Result<ExitCode> 
         found.posted = repair(&database, total).await?;
     }
     look(&database, total, args.limit, &mut found).await?;
+    if args.alert && found.count > 0 {
+        alert(&database, &found).await?;
+    }
     match args.output.json {
         true => show::json(&json!({
             "ok": found.count == 0,
@@ -65,6 +72,19 @@ pub(super) async fn audit(config: &Config, args: AuditArgs) -> Result<ExitCode> 
         false => print(&found, args.repair),
     }
     Ok(if found.count == 0 { ExitCode::SUCCESS } else { Exit::Failure.into() })
+}
+
+/// The daemon sends it.
+async fn alert(database: &Database, found: &Found) -> Result<()> {
+    let now = app::SystemClock.now();
+    let words = |d: &Difference| match (d.should_minor, d.is_minor) {
+        (Some(should), Some(is)) => format!("{} (should be {should}, is {is})", d.what),
+        _ => d.what.clone(),
+    };
+    let first = found.first.iter().map(|d| (d.subject.clone(), words(d))).collect();
+    let notice = Notice::AuditDifference { count: found.count, first };
+    let told = Outgoing::to_admin(notice, "audit_difference", now.date_naive(), None);
+    Ok(database.tell(vec![told], now).await?)
 }
 
 async fn repair(database: &Database, total: i64) -> Result<i64> {

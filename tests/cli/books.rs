@@ -17,6 +17,14 @@ fn the_audit_says_what_differs_and_repairs_what_is_only_not_posted() {
     assert_eq!(found["differences"].as_array().map(Vec::len), Some(2));
     assert_eq!(found["differences_count"], 4 * 5, "four lines and a balance of four payments; one is not paid");
 
+    // Told once a day, however often it is found.
+    for _ in 0..2 {
+        assert_eq!(program.run(&["audit", "--alert"]).code, Some(1));
+    }
+    let told = program.json(&["emails", "list", "--json"]);
+    let kinds: Vec<_> = told.as_array().expect("a list").iter().map(|email| email["kind"].clone()).collect();
+    assert_eq!(kinds, ["audit_difference"]);
+
     insta::assert_snapshot!("audit_repair", program.prints(&["audit", "--repair"]));
     let clean = program.json(&["audit", "--repair", "--json"]);
     assert_eq!(

@@ -170,7 +170,16 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
     let short = |payment| Notice::FundsShort { payment };
     let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
+    let audited = |count| Notice::AuditDifference {
+        count,
+        first: vec![
+            ("payment 42".into(), "should be 90.00, is 80.00: transfer tr_1: ordered, and what Stripe made".into()),
+            ("journal 7".into(), "its usd entries do not balance".into()),
+        ],
+    };
     vec![
+        ("audit_difference", vec![audited(12)]),
+        ("audit_difference_merged", vec![audited(12), audited(2)]),
         ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
         (
             "breaker_opened_merged",

@@ -1,6 +1,7 @@
 //! The words of every email, one function for each kind of notice. No layout and no escaping happens here.
 
 mod after;
+mod audit;
 mod breaker;
 mod commands;
 mod failed;
@@ -38,6 +39,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::NeedsAttention { .. } => held::needs_attention(notices, voice),
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
         Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
+        Notice::AuditDifference { .. } => audit::difference(notices, voice),
     })
 }
 
