@@ -78,8 +78,8 @@ pub(super) async fn audit(config: &Config, args: AuditArgs) -> Result<ExitCode> 
 async fn alert(database: &Database, found: &Found) -> Result<()> {
     let now = app::SystemClock.now();
     let words = |d: &Difference| match (d.should_minor, d.is_minor) {
-        (Some(should), Some(is)) => format!("{} (should be {should}, is {is})", d.what),
-        _ => d.what.clone(),
+        (Some(should), Some(is)) => format!("{}: should be {should}, is {is}, in minor units", d.check.sentence()),
+        _ => d.check.sentence().to_owned(),
     };
     let first = found.first.iter().map(|d| (d.subject.clone(), words(d))).collect();
     let notice = Notice::AuditDifference { count: found.count, first };

@@ -30,6 +30,21 @@ words!(
     }
 );
 
+impl AuditCheck {
+    /// What is wrong, in words without ids.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Entries => "the ledger's entries are not what its rows say",
+            Self::Journal => "its two sides do not balance",
+            Self::Balance => "an account's balance is not what its rows say",
+            Self::Transfer => "what Stripe transferred is not what was ordered or due",
+            Self::Debt => "what is owed is not the sum of its entries",
+            Self::Mentor => "what was earned is not where the balances say",
+            Self::Unreadable => "its rows cannot be read",
+        }
+    }
+}
+
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {

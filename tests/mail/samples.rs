@@ -173,8 +173,13 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let audited = |count| Notice::AuditDifference {
         count,
         first: vec![
-            ("payment 42".into(), "should be 90.00, is 80.00: transfer tr_1: ordered, and what Stripe made".into()),
-            ("journal 7".into(), "its usd entries do not balance".into()),
+            (
+                "payment 42".into(),
+                "what Stripe transferred is not what was ordered or due: should be 9000, is 8000, in \
+                minor units"
+                    .into(),
+            ),
+            ("journal 7".into(), "its two sides do not balance: should be 0, is -1, in minor units".into()),
         ],
     };
     vec![

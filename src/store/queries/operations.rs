@@ -149,8 +149,9 @@ pub(in crate::store) async fn refresh_case(
     for fact in facts {
         project::apply(conn, fact, policy, Timestamp::from(now)).await?;
     }
+    let cases = lock_cases(conn, vec![payment.0]).await?;
     ledger::post_ids(conn, &[payment.0], policy, now).await?;
-    Ok(case_of(&lock_cases(conn, vec![payment.0]).await?, payment)?.clone())
+    Ok(case_of(&cases, payment)?.clone())
 }
 
 /// Tx 2: writes outcomes, each only if its lease still stands. The calls themselves are recorded in any case.
