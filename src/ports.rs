@@ -1,6 +1,7 @@
 //! The traits that the rooms meet at, and the data that crosses them. No room's insides are named here.
 
 mod asks;
+mod books;
 mod cron;
 mod desk;
 mod gateway;
@@ -10,6 +11,7 @@ mod store;
 mod views;
 
 pub use asks::*;
+pub use books::*;
 pub use cron::*;
 pub use desk::*;
 pub use gateway::*;

@@ -3,6 +3,8 @@
 #[path = "cli/program.rs"]
 mod program;
 
+#[path = "cli/books.rs"]
+mod books;
 #[path = "cli/demo.rs"]
 mod demo;
 #[path = "cli/desk.rs"]

@@ -28,6 +28,8 @@ mod desk_lists;
 mod inbox;
 #[path = "store_conformance/leases.rs"]
 mod leases;
+#[path = "store_conformance/ledger.rs"]
+mod ledger;
 #[path = "store_conformance/migrations.rs"]
 mod migrations;
 #[path = "store_conformance/money_rule.rs"]

@@ -16,6 +16,9 @@ _payoutd() {
             ",$1")
                 cmd="payoutd"
                 ;;
+            payoutd,audit)
+                cmd="payoutd__subcmd__audit"
+                ;;
             payoutd,check)
                 cmd="payoutd__subcmd__check"
                 ;;
@@ -63,6 +66,9 @@ _payoutd() {
                 ;;
             payoutd,refund)
                 cmd="payoutd__subcmd__refund"
+                ;;
+            payoutd,report)
+                cmd="payoutd__subcmd__report"
                 ;;
             payoutd,retry)
                 cmd="payoutd__subcmd__retry"
@@ -118,6 +124,9 @@ _payoutd() {
             payoutd__subcmd__emails__subcmd__help,retry)
                 cmd="payoutd__subcmd__emails__subcmd__help__subcmd__retry"
                 ;;
+            payoutd__subcmd__help,audit)
+                cmd="payoutd__subcmd__help__subcmd__audit"
+                ;;
             payoutd__subcmd__help,check)
                 cmd="payoutd__subcmd__help__subcmd__check"
                 ;;
@@ -166,6 +175,9 @@ _payoutd() {
             payoutd__subcmd__help,refund)
                 cmd="payoutd__subcmd__help__subcmd__refund"
                 ;;
+            payoutd__subcmd__help,report)
+                cmd="payoutd__subcmd__help__subcmd__report"
+                ;;
             payoutd__subcmd__help,retry)
                 cmd="payoutd__subcmd__help__subcmd__retry"
                 ;;
@@ -202,6 +214,9 @@ _payoutd() {
             payoutd__subcmd__help__subcmd__mentor,add)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__add"
                 ;;
+            payoutd__subcmd__help__subcmd__mentor,balance)
+                cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__balance"
+                ;;
             payoutd__subcmd__help__subcmd__mentor,list)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__list"
                 ;;
@@ -232,6 +247,9 @@ _payoutd() {
             payoutd__subcmd__mentor,add)
                 cmd="payoutd__subcmd__mentor__subcmd__add"
                 ;;
+            payoutd__subcmd__mentor,balance)
+                cmd="payoutd__subcmd__mentor__subcmd__balance"
+                ;;
             payoutd__subcmd__mentor,help)
                 cmd="payoutd__subcmd__mentor__subcmd__help"
                 ;;
@@ -243,6 +261,9 @@ _payoutd() {
                 ;;
             payoutd__subcmd__mentor__subcmd__help,add)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__add"
+                ;;
+            payoutd__subcmd__mentor__subcmd__help,balance)
+                cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__balance"
                 ;;
             payoutd__subcmd__mentor__subcmd__help,help)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__help"
@@ -314,12 +335,34 @@ _payoutd() {
 
     case "${cmd}" in
         payoutd)
-            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete mentor webhooks emails operations migrate token sandbox completions man help"
+            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__audit)
+            opts="-h --repair --alert --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -634,8 +677,22 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help)
-            opts="serve check config demo run status payments runs explain hold lift retry refund complete mentor webhooks emails operations migrate token sandbox completions man help"
+            opts="serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -844,7 +901,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor)
-            opts="add list show"
+            opts="add list show balance"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -858,6 +915,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__mentor__subcmd__balance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -984,6 +1055,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__refund)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1243,7 +1328,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor)
-            opts="-h --config --help add list show help"
+            opts="-h --config --help add list show balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1290,8 +1375,26 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__mentor__subcmd__balance)
+            opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__mentor__subcmd__help)
-            opts="add list show help"
+            opts="add list show balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1305,6 +1408,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__mentor__subcmd__help__subcmd__balance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1643,6 +1760,36 @@ _payoutd() {
                     ;;
                 --key)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__report)
+            opts="-h --since --until --by --csv --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -W "day week month" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::show;
 use crate::app;
 use crate::config::Config;
+use crate::domain::adjust::TransferStanding;
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
 use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
@@ -63,6 +64,9 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
+    for (name, minor) in position(view) {
+        line(name, show::signed(payment.currency, minor));
+    }
     outln!("\nDecision: {}", headline(view, policy, now));
     let paid = payment.transfer_id.is_some();
     if let (Decision::Hold(reasons), false) = (decide(&view.case, policy, now), paid) {
@@ -74,6 +78,25 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     outln!("\nWhat happened");
     let rows = story.iter().map(|entry| vec![show::time(entry.at), entry.kind.clone(), entry.what.clone()]);
     outln!("{}", show::table(&["when", "kind", "what"], &[], rows));
+}
+
+/// Where the mentor's part is, once it was paid: what is nothing is left out, but for what they have of it.
+fn position(view: &PaymentView) -> Vec<(&'static str, i64)> {
+    let debt = ("mentor owes", view.case.debt.get());
+    let Some(position) = &view.case.position else {
+        return [debt].into_iter().filter(|(_, minor)| *minor != 0).collect();
+    };
+    let of = |amount: fn(&TransferStanding) -> i64| position.transfers.iter().map(amount).sum::<i64>();
+    let lines = [
+        ("sent", of(|transfer| transfer.amount.get())),
+        ("taken back", of(|transfer| transfer.reversed.get())),
+        ("paid again", position.restored.get()),
+        ("kept for a debt", position.first.netted.get()),
+        ("owed because of it", position.owed.get()),
+        ("mentor has of it", position.held()),
+        debt,
+    ];
+    lines.into_iter().filter(|(name, minor)| *minor != 0 || *name == "mentor has of it").collect()
 }
 
 fn mentor(view: &PaymentView) -> String {
@@ -130,6 +153,28 @@ fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> R
         "next_check_at": view.next_check_at,
         "transfer_id": payment.transfer_id,
         "livemode": payment.livemode,
+        "position": view.case.position.as_ref().map(|_| position_json(view)),
+        "mentor_owes_minor": view.case.debt,
         "timeline": story,
     }))
+}
+
+fn position_json(view: &PaymentView) -> serde_json::Value {
+    let Some(position) = &view.case.position else { return serde_json::Value::Null };
+    let transfer = |transfer: &TransferStanding| {
+        json!({
+            "id": transfer.id,
+            "destination": transfer.destination,
+            "amount_minor": transfer.amount,
+            "reversed_minor": transfer.reversed,
+        })
+    };
+    json!({
+        "transfers": position.transfers.iter().map(transfer).collect::<Vec<_>>(),
+        "reversed_by_payoutd_minor": position.reversed_by_us,
+        "restored_minor": position.restored,
+        "netted_minor": position.first.netted,
+        "owed_minor": position.owed,
+        "held_by_mentor_minor": position.held(),
+    })
 }

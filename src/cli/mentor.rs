@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::domain::hold::Hold;
 use crate::domain::ids::{AccountId, MentorId};
 use crate::domain::mentor::{Account, Capability, Mentor};
-use crate::ports::{Clock, MentorChange, Store};
+use crate::ports::{Balance, Books, Clock, MentorChange, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MentorCommand {
@@ -24,6 +24,9 @@ pub(super) enum MentorCommand {
     /// Show one mentor
     #[command(after_help = "Examples:\n  payoutd mentor show ada\n  payoutd mentor show ada --json")]
     Show(ShowArgs),
+    /// Show what a mentor has earned, and where it is
+    #[command(after_help = "Examples:\n  payoutd mentor balance ada\n  payoutd mentor balance ada --json")]
+    Balance(ShowArgs),
 }
 
 #[derive(Debug, Args)]
@@ -73,13 +76,35 @@ pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()
             }
         }
         MentorCommand::List(args) => list(&database.mentors(None, args.limit).await?, args.output.json)?,
-        MentorCommand::Show(args) => match database.mentors(Some(MentorId::new(&args.id)), 1).await?.pop() {
-            Some(row) => one(&row, args.output.json)?,
-            None => {
-                let words = format!("there is no mentor `{}`: `payoutd mentor list` shows who there is", args.id);
-                return Err(super::exit::NotFound(words).into());
+        MentorCommand::Show(args) => {
+            let row = database.mentors(Some(MentorId::new(&args.id)), 1).await?.pop();
+            let row = row.ok_or_else(|| no_such_mentor(&args.id))?;
+            one(&row, &database.balances(MentorId::new(&args.id)).await?, args.output.json)?;
+        }
+        MentorCommand::Balance(args) => {
+            let id = MentorId::new(&args.id);
+            let balances = database.balances(id.clone()).await?;
+            // What is theirs is shown though nobody has told who they are.
+            if balances.is_empty() && database.mentors(Some(id), 1).await?.is_empty() {
+                return Err(no_such_mentor(&args.id).into());
             }
-        },
+            balance(&args.id, &balances, args.output.json)?;
+        }
+    }
+    Ok(())
+}
+
+fn no_such_mentor(id: &str) -> super::exit::NotFound {
+    super::exit::NotFound(format!("there is no mentor `{id}`: `payoutd mentor list` shows who there is"))
+}
+
+fn balance(id: &str, balances: &[Balance], json: bool) -> Result<()> {
+    if json {
+        return show::json(&json!({"mentor": id, "balances": balances}));
+    }
+    match balances {
+        [] => outln!("Mentor {id} has no payments yet."),
+        _ => outln!("{}", show::balances(balances)),
     }
     Ok(())
 }
@@ -132,9 +157,11 @@ fn list(rows: &[Row], json: bool) -> Result<()> {
     Ok(())
 }
 
-fn one(row: &Row, json: bool) -> Result<()> {
+fn one(row: &Row, balances: &[Balance], json: bool) -> Result<()> {
     if json {
-        return show::json(&as_json(row));
+        let mut shown = as_json(row);
+        shown["balances"] = json!(balances);
+        return show::json(&shown);
     }
     let (mentor, account, holds) = row;
     let dash = || "-".to_owned();
@@ -151,6 +178,9 @@ fn one(row: &Row, json: bool) -> Result<()> {
     }
     for hold in holds {
         line("hold", format!("since {} by {}: {}", show::time(hold.placed_at), hold.actor, hold.reason));
+    }
+    if !balances.is_empty() {
+        outln!("\n{}", show::balances(balances));
     }
     Ok(())
 }

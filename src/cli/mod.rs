@@ -5,6 +5,7 @@ macro_rules! outln {
     ($($arg:tt)*) => { $crate::cli::show::line(&format!($($arg)*)) };
 }
 
+mod audit;
 mod check;
 mod completions;
 mod config;
@@ -21,6 +22,7 @@ mod operations;
 mod payments;
 mod progress;
 mod refund;
+mod report;
 mod retry;
 mod run;
 mod runs;
@@ -123,6 +125,18 @@ enum Command {
     /// Add, list or show mentors
     #[command(subcommand)]
     Mentor(mentor::MentorCommand),
+    /// Prove that the books are right, and say what is not
+    #[command(
+        after_help = "Examples:\n  payoutd audit\n  payoutd audit --json | jq '.differences[0]'\n  payoutd audit --repair\n\n\
+        Ends with 0 when nothing differs, else with 1."
+    )]
+    Audit(audit::AuditArgs),
+    /// Report payments, revenue, transfers, refunds and disputes by period, and what is still to be paid
+    #[command(
+        after_help = "Examples:\n  payoutd report --since 2026-11-01 --until 2026-11-30\n  payoutd report --since 90d \
+        --by month\n  payoutd report --by week --csv > weeks.csv"
+    )]
+    Report(report::ReportArgs),
     /// List, show, replay or ignore the events that Stripe sent
     #[command(subcommand)]
     Webhooks(webhooks::WebhooksCommand),
@@ -217,6 +231,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Refund(args) => refund::refund(&settings()?, args).await.map(done),
         Command::Complete(args) => refund::complete(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
+        Command::Audit(args) => audit::audit(&settings()?, args).await,
+        Command::Report(args) => report::report(&settings()?, args).await.map(done),
         Command::Webhooks(command) => webhooks::webhooks(&settings()?, command).await.map(done),
         Command::Emails(command) => emails::emails(&settings()?, command).await.map(done),
         Command::Operations(command) => operations::operations(&settings()?, command).await,

@@ -4,11 +4,12 @@ use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Decision, decide};
-use crate::ports::PaymentView;
+use crate::ports::{Balance, PaymentView};
 
 /// An aligned table; the columns at `right` hold numbers.
 pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -41,6 +42,30 @@ pub(super) fn styled_line(text: &str) {
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
     }
+}
+
+/// An amount that may be less than nothing.
+pub(super) fn signed(currency: Currency, minor: i64) -> String {
+    let shown = currency.display(MinorUnits::new(minor.saturating_abs()).unwrap_or_default());
+    if minor < 0 { format!("-{shown}") } else { shown }
+}
+
+/// A mentor's balances, a line a currency.
+pub(super) fn balances(balances: &[Balance]) -> String {
+    let header = ["earned", "pending", "held", "available", "paid", "withdrawn", "owed"];
+    let rows = balances.iter().map(|b| {
+        let parts = [
+            b.earned_minor,
+            b.pending_minor,
+            b.held_minor,
+            b.available_minor,
+            b.paid_minor,
+            b.withdrawn_minor,
+            b.owed_minor,
+        ];
+        parts.iter().map(|minor| signed(b.currency, *minor)).collect()
+    });
+    table(&header, &[0, 1, 2, 3, 4, 5, 6], rows)
 }
 
 /// Prints JSON.

@@ -212,6 +212,13 @@ pub enum Notice {
         /// What is wrong with it.
         why: String,
     },
+    /// To the admin: the books are not right.
+    AuditDifference {
+        /// How many differences there are.
+        count: usize,
+        /// The first of them, in words: what it is about, and what is wrong.
+        first: Vec<(String, String)>,
+    },
     /// To the admin: a transfer went out although something spoke against it by the time it was known.
     PaidDespite {
         /// Which payment.
@@ -312,6 +319,7 @@ impl Notice {
             Self::MentorHeld { .. } => "mentor_held",
             Self::FundsShort { .. } => "funds_short",
             Self::EventUnreadable { .. } => "event_unreadable",
+            Self::AuditDifference { .. } => "audit_difference",
             Self::PaidDespite { .. } => "paid_despite",
         }
     }
@@ -357,7 +365,10 @@ impl Notice {
             | Self::AuthorizationExpiring { payment, .. }
             | Self::AuthorizationCanceled { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
-            Self::BreakerOpened { .. } | Self::MentorHeld { .. } | Self::EventUnreadable { .. } => None,
+            Self::BreakerOpened { .. }
+            | Self::MentorHeld { .. }
+            | Self::EventUnreadable { .. }
+            | Self::AuditDifference { .. } => None,
         }
     }
 }

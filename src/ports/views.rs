@@ -41,7 +41,7 @@ pub struct PaymentView {
 pub struct TimelineEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// `event`, `operation`, `attempt`, `email`, `hold` or `audit`.
+    /// `event`, `operation`, `attempt`, `debt`, `email`, `hold` or `audit`.
     pub kind: String,
     /// What.
     pub what: String,

@@ -4,6 +4,7 @@
 #[macro_use]
 mod db;
 mod asks;
+mod books;
 mod desk;
 mod migrate;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]

@@ -4,6 +4,16 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
+/// Writes journals from a JSON text, at a time.
+const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, kind, at) \
+    SELECT j.key, j.payment_id, j.kind, $2 FROM json_to_recordset($1::json) AS j (key text, payment_id bigint, kind text)";
+
+/// Writes the entries of journals that were just written, from a JSON text.
+const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
+    SELECT j.id, e.account, e.mentor_id, e.currency, e.amount FROM json_to_recordset($1::json) \
+        AS e (key text, account text, mentor_id text, currency text, amount bigint) \
+    JOIN ledger_journals AS j ON j.key = e.key";
+
 /// Whether diesel has made its table of migrations.
 const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
 
@@ -31,4 +41,14 @@ pub(super) mod queries;
 pub(super) async fn is_projector(conn: &mut Conn) -> QueryResult<bool> {
     let lock = diesel::dsl::sql::<Bool>("pg_try_advisory_xact_lock(7019002)");
     diesel::select(lock).get_result(conn).await
+}
+
+/// What is read in the transaction from now on is all of one moment.
+pub(super) async fn take_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(conn).await.map(|_| ())
+}
+
+/// The day of a time, in UTC, as `2026-11-21`.
+pub(super) fn day_of(column: &str) -> String {
+    format!("to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
 }

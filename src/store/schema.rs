@@ -276,6 +276,22 @@ tables! {
         outcome -> Nullable<Text>,
         settled_at -> Nullable<Instant>,
     }
+    ledger_journals (id) {
+        id -> BigInt,
+        key -> Text,
+        payment_id -> Nullable<BigInt>,
+        kind -> Text,
+        at -> Instant,
+        note -> Nullable<Text>,
+    }
+    ledger_entries (id) {
+        id -> BigInt,
+        journal_id -> BigInt,
+        account -> Text,
+        mentor_id -> Nullable<Text>,
+        currency -> Text,
+        amount -> BigInt,
+    }
     used_tokens (jti) {
         jti -> Text,
         expires_at -> Instant,
@@ -299,4 +315,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     emails,
     runs,
     audit_log,
+    ledger_journals,
+    ledger_entries,
 );

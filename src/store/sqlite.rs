@@ -5,6 +5,15 @@ use diesel::prelude::*;
 
 use super::db::SqliteConn;
 
+/// Writes journals from a JSON text, at a time.
+const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, kind, at) \
+    SELECT value ->> 'key', value ->> 'payment_id', value ->> 'kind', ?2 FROM json_each(?1)";
+
+/// Writes the entries of journals that were just written, from a JSON text.
+const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
+    SELECT j.id, e.value ->> 'account', e.value ->> 'mentor_id', e.value ->> 'currency', e.value ->> 'amount' \
+    FROM json_each(?1) AS e JOIN ledger_journals AS j ON j.key = e.value ->> 'key'";
+
 /// Whether diesel has made its table of migrations.
 const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";
 
@@ -30,4 +39,14 @@ pub(super) mod queries;
 /// A write transaction is alone.
 pub(super) async fn is_projector(_conn: &mut Conn) -> QueryResult<bool> {
     Ok(true)
+}
+
+/// A write transaction is alone.
+pub(super) async fn take_snapshot(_conn: &mut Conn) -> QueryResult<()> {
+    Ok(())
+}
+
+/// The day of a time, in UTC, as `2026-11-21`.
+pub(super) fn day_of(column: &str) -> String {
+    format!("substr({column}, 1, 10)")
 }

@@ -26,7 +26,7 @@ INSERT INTO payments (id, payment_key, stripe_payment_intent_id, stripe_charge_i
    NULL, NULL, 'not_paid', NULL);
 ";
 
-fn with_payments() -> Program {
+pub fn with_payments() -> Program {
     let program = Program::new();
     program.prints(&["migrate"]);
     let mut conn = SqliteConnection::establish(&program.database().to_string_lossy()).expect("there");

@@ -7,6 +7,7 @@ mod support;
 mod accounts;
 mod after;
 mod asked;
+mod books;
 mod breaker;
 mod crash;
 mod desk;

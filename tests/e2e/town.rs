@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use payoutd::app::sandbox::{
-    DEFAULT_SECRET_KEY, Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, signature_header,
+    DEFAULT_SECRET_KEY, Fault, FaultMatch, FaultRule, NewAccount, Paid, Pay, Sandbox, StripeFees, signature_header,
 };
 use payoutd::app::{Daemon, SystemClock};
 use payoutd::config::Config;
@@ -57,7 +57,13 @@ fn webhook_url(daemon: &Daemon) -> String {
 impl Town {
     /// Webhooks by hand, runs by hand, a window that is over at once.
     pub fn plan() -> Plan {
-        Plan { settings: defaults(), database: None, automatic_webhooks: false, prompt_settlement: false }
+        Plan {
+            settings: defaults(),
+            database: None,
+            automatic_webhooks: false,
+            prompt_settlement: false,
+            fees: StripeFees::default(),
+        }
     }
 
     pub async fn new(db: TestDb) -> Town {

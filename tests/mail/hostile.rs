@@ -30,6 +30,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::NeedsAttention { payment: payment(), why: why() },
         Notice::MentorHeld { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
         Notice::EventUnreadable { event: why(), why: why() },
+        Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
     ];

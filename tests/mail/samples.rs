@@ -230,7 +230,21 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
     let short = |payment| Notice::FundsShort { payment };
     let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
+    let audited = |count| Notice::AuditDifference {
+        count,
+        first: vec![
+            (
+                "payment 42".into(),
+                "what Stripe transferred is not what was ordered or due: should be 9000, is 8000, in \
+                minor units"
+                    .into(),
+            ),
+            ("journal 7".into(), "its two sides do not balance: should be 0, is -1, in minor units".into()),
+        ],
+    };
     vec![
+        ("audit_difference", vec![audited(12)]),
+        ("audit_difference_merged", vec![audited(12), audited(2)]),
         ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
         (
             "breaker_opened_merged",

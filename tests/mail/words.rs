@@ -37,6 +37,7 @@ fn every_kind_has_a_sample_single_and_merged() {
         "mentor_held",
         "funds_short",
         "paid_despite",
+        "audit_difference",
     ] {
         let of_kind = |many: bool| samples.iter().any(|(_, n)| n[0].kind() == kind && (n.len() > 1) == many);
         assert!(of_kind(false) && of_kind(true), "{kind}");

@@ -61,7 +61,7 @@ stories! {
         w.person_runs("INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id) \
             VALUES ('re_1', 'ch_a', 5000, 'usd', 'succeeded', '2027-01-18T09:00:00.000Z', 3, 'evt_1')").await;
         w.person_runs("UPDATE payments SET refunded_amount = 5000").await;
-        let paid = w.picks(hour(80)).await.paid;
+        let paid = w.picks(hour(80)).await.asked;
         assert_eq!(paid.len(), 1);
         let adjustment = payoutd::domain::adjust::adjust(&paid[0], &policy()).expect("due");
         assert!(matches!(adjustment.action, Action::Order(Order::Reversal(_))));
@@ -70,7 +70,7 @@ stories! {
         assert_eq!(reversal.order.amount(), minor(4_500));
         assert_eq!(w.status("a").await, "transferred");
         w.person_runs("UPDATE payments SET dispute_requested = true, dispute_reason = 'x'").await;
-        assert!(w.picks(hour(81)).await.paid.is_empty());
+        assert!(w.picks(hour(81)).await.asked.is_empty());
         assert!(matches!(w.claims("a", hour(81)).await, Claimed::Adjusted(_)));
         assert_eq!(w.sql.count("operations").await, 2);
         // Its lease runs out: it is taken up again, to be sent under the same key.

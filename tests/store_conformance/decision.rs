@@ -123,6 +123,7 @@ fn history() -> impl Strategy<Value = Vec<Step>> {
 
 /// Payable payments of three mentors in order; the changes spoil them.
 async fn begin(w: &World) {
+    w.forgets_the_ledger().await;
     for table in EVERYTHING {
         w.sql.run(&format!("DELETE FROM {table}")).await;
     }

@@ -10,13 +10,15 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 21] = [
     "accounts",
     "audit_log",
     "debt_entries",
     "disputes",
     "emails",
     "holds",
+    "ledger_entries",
+    "ledger_journals",
     "mentor_debts",
     "mentors",
     "operation_attempts",

@@ -44,6 +44,17 @@ const OTHERS: &str = "
     INSERT INTO mentor_debts (mentor_id, currency, outstanding) SELECT 'm' || n, 'usd', 0 FROM generate_series(0, 19999) AS n;
     INSERT INTO debt_entries (mentor_id, currency, payment_id, kind, amount, at)
         SELECT 'm1', 'usd', n, 'owed', 1, '{paid}' FROM generate_series(1, 50000) AS n;
+    INSERT INTO ledger_journals (key, payment_id, kind, at) SELECT n || ':' || kind || ':1', n, kind, '{paid}'
+        FROM generate_series(1, 100000) AS n, (VALUES ('charge'), ('fee'), ('transfer')) AS kinds (kind)
+        WHERE kind <> 'transfer' OR n % 10000 > 0;
+    INSERT INTO ledger_journals (key, payment_id, kind, at) SELECT n || ':' || kind || ':1', n, kind, '{paid}'
+        FROM generate_series(110000, 1000000, 10000) AS n, (VALUES ('charge'), ('fee')) AS kinds (kind);
+    INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount)
+        SELECT j.id, e.account, CASE e.account WHEN 'mentor_payable' THEN 'm' || j.payment_id % 20000
+            WHEN 'mentor_funds' THEN 'm1' END, 'usd', e.amount
+        FROM ledger_journals AS j JOIN (VALUES ('charge', 'platform_balance', 10000), ('charge', 'mentor_payable', -10000),
+            ('fee', 'mentor_payable', 1000), ('fee', 'platform_revenue', -1000), ('transfer', 'connected_balance', 9000),
+            ('transfer', 'mentor_funds', -9000)) AS e (kind, account, amount) ON e.kind = j.kind;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
     INSERT INTO refund_requests (payment_id, amount, reason, state)

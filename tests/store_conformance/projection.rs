@@ -12,6 +12,7 @@ const MOMENTS: &[&str] = &["id", "created_at", "updated_at"];
 
 /// Everything that was made of the events, after the release run has looked once.
 async fn end_of(w: &World, events: &[Event]) -> Vec<Vec<Vec<String>>> {
+    w.forgets_the_ledger().await;
     for table in ["emails", "payments", "payment_sources", "refunds", "disputes", "webhook_events"] {
         w.sql.run(&format!("DELETE FROM {table}")).await;
     }
@@ -21,6 +22,7 @@ async fn end_of(w: &World, events: &[Event]) -> Vec<Vec<Vec<String>>> {
     for table in ["payments", "payment_sources", "refunds", "disputes"] {
         end.push(w.sql.table(table, MOMENTS).await);
     }
+    end.push(w.trial_balance().await.into_iter().map(|line| vec![line]).collect());
     end
 }
 

@@ -105,6 +105,37 @@ impl World {
         self.sql.run(statements).await;
     }
 
+    /// A person who goes around every guard of the books.
+    pub async fn tampers(&self, statement: &str) {
+        if self.sql.is_postgres() {
+            let around = format!("SET session_replication_role = replica; {statement}; RESET session_replication_role");
+            return self.sql.run(&around).await;
+        }
+        let tables = "('ledger_entries', 'ledger_journals', 'debt_entries')";
+        let guards = format!("sqlite_master WHERE type = 'trigger' AND tbl_name IN {tables}");
+        let guards = self.sql.rows("name, sql", &guards).await;
+        for guard in &guards {
+            self.sql.run(&format!("DROP TRIGGER {}", guard[0].as_str().expect("a name"))).await;
+        }
+        self.sql.run(statement).await;
+        for guard in &guards {
+            self.sql.run(guard[1].as_str().expect("its text")).await;
+        }
+    }
+
+    /// Balances by account of the whole ledger, as `platform_balance 10000`.
+    pub async fn trial_balance(&self) -> Vec<String> {
+        let sums = "SELECT account, CAST(sum(amount) AS BIGINT) AS sum FROM ledger_entries GROUP BY account";
+        let from = format!("({sums}) AS sums WHERE sum <> 0 ORDER BY account");
+        let rows = self.sql.rows("account, sum", &from).await;
+        rows.iter().map(|row| format!("{} {}", row[0].as_str().expect("a word"), row[1])).collect()
+    }
+
+    /// As if nothing had ever been posted.
+    pub async fn forgets_the_ledger(&self) {
+        self.tampers("DELETE FROM ledger_entries; DELETE FROM ledger_journals").await;
+    }
+
     pub async fn receives(&self, events: &[NewEvent]) -> Vec<payoutd::ports::Kept> {
         self.store.keep_events(events.to_vec()).await.expect("kept")
     }

@@ -66,6 +66,16 @@ pub fn replay_failed() -> Command {
     Command::new("payoutd webhooks replay --failed", "has all of them tried again at once, such as after an upgrade")
 }
 
+/// Whether the books are right.
+pub fn audit() -> Command {
+    Command::new("payoutd audit --limit 100", "looks again, and shows more of what differs")
+}
+
+/// Post what the ledger lacks.
+pub fn audit_repair() -> Command {
+    Command::new("payoutd audit --repair", "posts what is only not posted, then looks again; it changes nothing else")
+}
+
 /// How the daemon is.
 pub fn status() -> Command {
     Command::new("payoutd status", "shows what payoutd is doing, and what waits")

@@ -2,6 +2,7 @@
 
 mod after;
 mod asked;
+mod audit;
 mod breaker;
 mod commands;
 mod failed;
@@ -47,6 +48,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::NeedsAttention { .. } => held::needs_attention(notices, voice),
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
         Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
+        Notice::AuditDifference { .. } => audit::difference(notices, voice),
     })
 }
 

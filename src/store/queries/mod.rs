@@ -3,13 +3,18 @@
 
 pub(in crate::store) mod admin;
 mod asked;
+pub(in crate::store) mod audit;
+mod audit_sql;
+pub(in crate::store) mod balances;
 pub(in crate::store) mod cases;
 mod debts;
 pub(in crate::store) mod desk_emails;
 pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
+mod figures;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod ledger;
 pub(in crate::store) mod mentor_accounts;
 pub(in crate::store) mod operations;
 pub(in crate::store) mod outbox;
@@ -18,10 +23,11 @@ mod positions;
 pub(in crate::store) mod project;
 mod refusals;
 pub(in crate::store) mod release;
+pub(in crate::store) mod report;
 pub(in crate::store) mod requests;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
 
-use super::{Conn, HAS_MIGRATIONS, is_projector};
+use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, take_snapshot};

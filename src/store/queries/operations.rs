@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, admin, cases, outbox, project, refusals, requests, told};
+use super::{Conn, admin, cases, ledger, outbox, project, refusals, requests, told};
 use crate::domain::facts::Fact;
 use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
@@ -149,7 +149,9 @@ pub(in crate::store) async fn refresh_case(
     for fact in facts {
         project::apply(conn, fact, policy, Timestamp::from(now)).await?;
     }
-    Ok(case_of(&lock_cases(conn, vec![payment.0]).await?, payment)?.clone())
+    let cases = lock_cases(conn, vec![payment.0]).await?;
+    ledger::post_ids(conn, &[payment.0], policy, now).await?;
+    Ok(case_of(&cases, payment)?.clone())
 }
 
 /// Tx 2: writes outcomes, each only if its lease still stands. The calls themselves are recorded in any case.
@@ -167,6 +169,7 @@ pub(in crate::store) async fn record(
     let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
     let cases = lock_cases(conn, outcomes.iter().map(|o| o.operation.payment_id.0).collect()).await?;
     let mut recorded = Vec::with_capacity(outcomes.len());
+    let mut written = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         let op = &outcome.operation;
         record_attempts(conn, op.id, &outcome.attempts).await?;
@@ -178,7 +181,9 @@ pub(in crate::store) async fn record(
         let conclusion = conclude(op, &outcome.attempted, case, policy, now);
         write_conclusion(conn, outcome, case, &conclusion, policy, now).await?;
         recorded.push(Recorded::Written(Box::new(conclusion)));
+        written.push(op.payment_id.0);
     }
+    ledger::post_ids(conn, &written, policy, now).await?;
     Ok(recorded)
 }
 

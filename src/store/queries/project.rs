@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, is_projector, outbox, requests};
+use super::{Conn, is_projector, ledger, outbox, requests};
 use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
 use crate::domain::fees::Split;
@@ -35,6 +35,7 @@ pub(in crate::store) async fn project(
         return Ok(false);
     }
     let waiting = still_waiting(conn, batch).await?;
+    let mut touched = Vec::new();
     for event in batch.iter().filter(|event| waiting.contains(&event.row_id)) {
         let outcome = match &event.fact {
             Ok(fact) => {
@@ -47,7 +48,15 @@ pub(in crate::store) async fn project(
             }
             Err(why) => Err(why.clone()),
         };
+        touched.extend(outcome.clone().ok().flatten());
         settle(conn, event, outcome, policy, now).await?;
+    }
+    let posted = async |conn: &mut Conn| ledger::post_keys(conn, &touched, policy, now.into()).await;
+    match conn.transaction::<_, TxError, _>(posted).await {
+        Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
+        // What Stripe told is kept in any case; what is missing is posted when the payment is next looked at.
+        Err(error) => tracing::error!(error = %error.into_store("post"), "the ledger lacks what was just projected"),
+        Ok(()) => {}
     }
     Ok(true)
 }
@@ -118,10 +127,11 @@ pub(in crate::store) async fn apply_all(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<(), TxError> {
+    let mut touched = Vec::new();
     for fact in facts {
-        apply(conn, fact, policy, now).await?;
+        touched.extend(apply(conn, fact, policy, now).await?);
     }
-    Ok(())
+    ledger::post_keys(conn, &touched, policy, now.into()).await
 }
 
 /// Writes one fact. Answers the payment that it is about, where there is one.

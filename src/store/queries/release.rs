@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
 use super::debts::{self, Debtor};
-use super::{Conn, cases, outbox, paid, project};
+use super::{Conn, cases, ledger, outbox, paid, project};
 use crate::domain::adjust::FirstOrder;
 use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
 use crate::domain::late;
@@ -36,6 +36,7 @@ pub(in crate::store) async fn pick_due(
     let due = due.order(payments::next_check_at).limit(limit).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked_if_free!(due).load(conn).await?;
     let mut picked = Picked { looked_at: rows.len(), ..Picked::default() };
+    let mut settled = Vec::new();
     for (row, case) in rows.iter().zip(cases::load_each(conn, &rows).await?) {
         let case = match case {
             Ok(case) => case,
@@ -54,8 +55,9 @@ pub(in crate::store) async fn pick_due(
             Look::Nothing => {}
         }
         if case.payment.status.is_paid() {
-            if paid::look_at(conn, &case, revisit_at, policy, now).await? {
-                picked.asked.push(case);
+            match paid::look_at(conn, &case, revisit_at, policy, now).await? {
+                true => picked.asked.push(case),
+                false => settled.push(row.clone()),
             }
             continue;
         }
@@ -81,10 +83,13 @@ pub(in crate::store) async fn pick_due(
                     settlement.next_check_at = Some(now + again);
                 }
                 write_settlement(conn, &case, &settlement, policy, now).await?;
+                settled.push(row.clone());
             }
             (_, None) => {}
         }
     }
+    // What a person changed by SQL is posted now; for the others, when they are claimed.
+    ledger::post(conn, &settled, policy, now).await?;
     Ok(picked)
 }
 
@@ -168,6 +173,7 @@ pub(in crate::store) async fn claim(
     for (row, case) in rows.iter().zip(&cases) {
         claimed.push(claim_one(conn, row, case, lease, policy, now).await?);
     }
+    ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
     claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
     Ok(claimed)

@@ -9,12 +9,14 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, cases};
 use crate::domain::ids::PaymentId;
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::payment::PaymentStatus;
 use crate::ports::{LastRun, PaymentRef, PaymentView, RefundRequestView, StatusFigures, TimelineEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
 use crate::store::schema::{
-    audit_log, emails, holds, operation_attempts as attempts, operations, payments, runs, webhook_events as events,
+    audit_log, debt_entries, emails, holds, operation_attempts as attempts, operations, payments, runs,
+    webhook_events as events,
 };
 use crate::store::types::Timestamp;
 
@@ -82,6 +84,7 @@ pub(in crate::store) async fn timeline(conn: &mut Conn, id: i64) -> Result<Vec<T
     story.extend(done(conn, id).await?);
     story.extend(decided(conn, id).await?);
     story.extend(asked(conn, id).await?);
+    story.extend(owed(conn, id).await?);
     story.sort_by_key(|entry| entry.at);
     Ok(story)
 }
@@ -102,7 +105,8 @@ async fn told(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
 
 async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
     let of_payment = operations::table.filter(operations::payment_id.eq(id));
-    let intents: Vec<(Timestamp, String, i64, i32, String)> = of_payment
+    type Intent = (Timestamp, String, i64, i32, String);
+    let intents: Vec<Intent> = of_payment
         .select((
             operations::created_at,
             operations::kind,
@@ -112,7 +116,7 @@ async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
         ))
         .load(conn)
         .await?;
-    let intent = |(at, kind, id, generation, key): (Timestamp, String, i64, i32, String)| {
+    let intent = |(at, kind, id, generation, key): Intent| {
         entry(at, "operation", format!("{kind} intended: operation {id}, generation {generation}, key {key}"))
     };
     let mut story: Vec<TimelineEntry> = intents.into_iter().map(intent).collect();
@@ -140,6 +144,30 @@ async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
         entry(at, "attempt", format!("operation {operation}: {kind}, {status} after {took} ms{request}{error}"))
     }));
     Ok(story)
+}
+
+/// What it did to the mentor's debt.
+async fn owed(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    type Change = (Timestamp, String, i64, String, String);
+    let changes: Vec<Change> = debt_entries::table
+        .filter(debt_entries::payment_id.eq(id))
+        .order(debt_entries::id)
+        .select((
+            debt_entries::at,
+            debt_entries::kind,
+            debt_entries::amount,
+            debt_entries::currency,
+            debt_entries::cause,
+        ))
+        .load(conn)
+        .await?;
+    let change = |(at, kind, amount, currency, cause): Change| {
+        let because = if cause.is_empty() { String::new() } else { format!(" because of {cause}") };
+        let amount = Currency::parse(&currency).ok().zip(MinorUnits::new(amount));
+        let amount = amount.map_or(currency, |(currency, amount)| currency.display(amount));
+        entry(at, "debt", format!("{amount} {kind}{because}"))
+    };
+    Ok(changes.into_iter().map(change).collect())
 }
 
 async fn decided(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use payoutd::app::sandbox::{DEFAULT_SECRET_KEY, Sandbox, SandboxOptions, SourceLimit};
+use payoutd::app::sandbox::{DEFAULT_SECRET_KEY, Sandbox, SandboxOptions, SourceLimit, StripeFees};
 use payoutd::app::{SystemClock, open_database};
 use payoutd::config::Config;
 use payoutd::ports::Clock;
@@ -21,6 +21,7 @@ pub struct Plan {
     pub(super) database: Option<String>,
     pub(super) automatic_webhooks: bool,
     pub(super) prompt_settlement: bool,
+    pub(super) fees: StripeFees,
 }
 
 impl Plan {
@@ -48,11 +49,18 @@ impl Plan {
         self
     }
 
+    /// What Stripe keeps.
+    pub fn with_stripe_fees(mut self, fees: StripeFees) -> Plan {
+        self.fees = fees;
+        self
+    }
+
     pub async fn found(self, db: TestDb) -> Town {
         let dir = tempfile::Builder::new().prefix("payoutd-e2e-").tempdir().expect("a temporary directory");
         let mut options = SandboxOptions::new(|| SystemClock.now().timestamp());
         // The stricter reading would hide an overpayment.
         options.settings.source_limit = SourceLimit::ChargeAmount;
+        options.settings.fees = self.fees;
         if self.prompt_settlement {
             options.settings.settlement_delay_s = 0;
         }
