@@ -77,7 +77,7 @@ async fn requests() -> Vec<Seen> {
         amount: MinorUnits::new(9_000).unwrap(),
         currency: Currency::parse("usd").unwrap(),
         destination: AccountId::new("acct_1"),
-        source_transaction: charge.clone(),
+        source_transaction: Some(charge.clone()),
         transfer_group: "group & [brackets] = 100 % ü".into(),
         payment_id: PaymentId(42),
         netted: MinorUnits::ZERO,

@@ -33,7 +33,7 @@ fn order() -> TransferOrder {
         amount: MinorUnits::new(9_000).unwrap(),
         currency: Currency::parse("usd").unwrap(),
         destination: AccountId::new("acct_1"),
-        source_transaction: ChargeId::new("ch_1"),
+        source_transaction: Some(ChargeId::new("ch_1")),
         transfer_group: "booking_7".into(),
         payment_id: PaymentId(42),
         netted: MinorUnits::ZERO,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dispute::{Dispute, Standing, standing};
-use super::ids::{AccountId, PaymentId, RefundId, TransferId};
+use super::ids::{AccountId, MentorId, PaymentId, RefundId, TransferId};
 use super::money::MinorUnits;
 use super::operation::{Order, ReversalOrder, TransferOrder};
 use super::payment::{Payment, words};
@@ -72,6 +72,8 @@ impl TransferStanding {
 /// Where the mentor's part of a payment is, once it has been paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
+    /// Who was paid, whoever the payment names by now.
+    pub mentor_id: MentorId,
     /// What the first transfer was ordered as; what went towards a debt stands in it.
     pub first: FirstOrder,
     /// All our transfers of it, the oldest first.
@@ -82,6 +84,8 @@ pub struct Position {
     pub restored: MinorUnits,
     /// What could not be taken back, and is the mentor's debt.
     pub owed: MinorUnits,
+    /// What they paid off of a debt whose cause is gone: to be paid to them.
+    pub repayable: MinorUnits,
     /// Causes that an operation or a debt has answered already, with the highest generation.
     pub answered: Vec<(String, i32)>,
     /// Whether an operation that follows the transfer is under way.
@@ -129,10 +133,10 @@ pub enum Action {
 pub const FLAG: &str = "flag";
 
 impl Position {
-    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe does not. Less than nothing
-    /// where other hands took back what is owed.
+    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe, or paid off in vain, does
+    /// not. Less than nothing where other hands took back what is owed.
     pub fn held(&self) -> i64 {
-        self.left().get() + self.first.netted.get() - self.owed.get()
+        self.left().get() + self.first.netted.get() - self.owed.get() - self.repayable.get()
     }
 
     /// What is left of the transfers.
@@ -151,14 +155,37 @@ impl Position {
     }
 }
 
+/// What a look at a paid payment finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// All is as it should be, or something is under way.
+    Settled,
+    /// This is to be done.
+    Due(Adjustment),
+    /// So much more was sent than is due, and nothing known explains it: Stripe may know, and else a person must.
+    Unexplained(MinorUnits),
+    /// So much is to be paid again, and this speaks against it for now.
+    Blocked(MinorUnits, String),
+}
+
 /// What is to be done now, if anything. One step at a time: the next is asked for when this one has ended.
 pub fn adjust(case: &Case, policy: &Policy) -> Option<Adjustment> {
-    let position = case.position.as_ref().filter(|position| !position.under_way)?;
+    match look(case, policy) {
+        Finding::Due(adjustment) => Some(adjustment),
+        _ => None,
+    }
+}
+
+/// Looks at a paid payment.
+pub fn look(case: &Case, policy: &Policy) -> Finding {
+    let Some(position) = case.position.as_ref().filter(|position| !position.under_way) else {
+        return Finding::Settled;
+    };
     let over = position.held() - target(case, position, policy, None).get();
     match (MinorUnits::new(over), MinorUnits::new(-over)) {
         (_, Some(under)) => give_back(case, position, policy, under),
         (Some(over), None) => take_back(case, position, policy, over),
-        (None, None) => None,
+        (None, None) => Finding::Settled,
     }
 }
 
@@ -170,7 +197,7 @@ fn target(case: &Case, position: &Position, policy: &Policy, without: Option<&st
     }
     let left_out = without.and_then(|id| case.refunds.iter().find(|r| r.id.as_str() == id && !r.failed));
     let refunded = case.payment.refunded.saturating_sub(left_out.map_or(MinorUnits::ZERO, |refund| refund.amount));
-    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, policy) && counts(d.id.as_str()));
+    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, case, policy) && counts(d.id.as_str()));
     let (mut gone, mut fees) = (refunded, MinorUnits::ZERO);
     for dispute in disputes {
         gone = add(gone, dispute.amount);
@@ -191,7 +218,11 @@ fn flag_counts(payment: &Payment, policy: &Policy) -> bool {
     payment.flag.is_some() && policy.after.late_flag == LateAction::Reverse
 }
 
-fn dispute_counts(dispute: &Dispute, policy: &Policy) -> bool {
+fn dispute_counts(dispute: &Dispute, case: &Case, policy: &Policy) -> bool {
+    if dispute.currency != case.payment.currency {
+        // Nobody knows what of the payment that is: a person is told, and no money moves.
+        return false;
+    }
     match standing(&dispute.status) {
         Standing::Lost => true,
         Standing::Open => policy.after.open_dispute == LateAction::Reverse,
@@ -200,11 +231,11 @@ fn dispute_counts(dispute: &Dispute, policy: &Policy) -> bool {
     }
 }
 
-fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits) -> Option<Adjustment> {
+fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits) -> Finding {
     let causes = causes(case, position, policy);
     let unanswered = causes.iter().find(|cause| position.generation(cause) == 1);
     // What a known cause has already answered for can still be short by a rounding or by a later change of it.
-    let cause = unanswered.or(causes.last())?;
+    let Some(cause) = unanswered.or(causes.last()) else { return Finding::Unexplained(over) };
     let of_cause = target(case, position, policy, Some(cause)).saturating_sub(target(case, position, policy, None));
     let several = causes.iter().filter(|cause| position.generation(cause) == 1).count() > 1;
     let amount = if several && of_cause > MinorUnits::ZERO { of_cause.min(over) } else { over };
@@ -217,13 +248,13 @@ fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits
         })),
         None => Action::Owe(amount),
     };
-    Some(adjustment(case, position, cause, action))
+    Finding::Due(adjustment(case, position, cause, action))
 }
 
 /// Whatever takes from the mentor's share and came after the transfer.
 fn causes(case: &Case, position: &Position, policy: &Policy) -> Vec<String> {
     let refunds = case.refunds.iter().filter(|r| !r.failed && !position.first.refunds.contains(&r.id));
-    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, policy));
+    let disputes = case.disputes.iter().filter(|d| dispute_counts(d, case, policy));
     let mut causes: Vec<String> = refunds.map(|r| r.id.as_str().to_owned()).collect();
     causes.extend(disputes.map(|d| d.id.as_str().to_owned()));
     causes.extend(flag_counts(&case.payment, policy).then(|| FLAG.to_owned()));
@@ -232,22 +263,28 @@ fn causes(case: &Case, position: &Position, policy: &Policy) -> Vec<String> {
 
 /// Gives again only what payoutd itself took: a reversal by other hands stays. What they took of what is owed is owed no
 /// more.
-fn give_back(case: &Case, position: &Position, policy: &Policy, under: MinorUnits) -> Option<Adjustment> {
+fn give_back(case: &Case, position: &Position, policy: &Policy, under: MinorUnits) -> Finding {
     if under == MinorUnits::ZERO {
-        return None;
+        return Finding::Settled;
     }
     let gone = gone_cause(case, position, policy);
     if position.owed > MinorUnits::ZERO {
-        let cause = gone.or_else(|| position.answered.last().map(|(cause, _)| cause.clone()))?;
-        return Some(adjustment(case, position, &cause, Action::Forgive(under.min(position.owed))));
+        let cause = gone.or_else(|| position.answered.last().map(|(cause, _)| cause.clone())).unwrap_or_default();
+        return Finding::Due(adjustment(case, position, &cause, Action::Forgive(under.min(position.owed))));
     }
-    let cause = gone?;
-    let amount = under.min(position.reversed_by_us.saturating_sub(position.restored));
-    if amount == MinorUnits::ZERO {
-        return None;
+    let amount = under.min(restorable(case, position, policy));
+    let Some(cause) = gone.filter(|_| amount > MinorUnits::ZERO) else { return Finding::Settled };
+    match restore_order(case, position, policy, amount) {
+        Ok(order) => Finding::Due(adjustment(case, position, &cause, Action::Order(Order::Restore(order)))),
+        Err(why) => Finding::Blocked(amount, why),
     }
-    let order = restore_order(case, position, policy, amount)?;
-    Some(adjustment(case, position, &cause, Action::Order(Order::Restore(order))))
+}
+
+/// What we took, and have not given again, of what nothing that still stands justifies.
+fn restorable(case: &Case, position: &Position, policy: &Policy) -> MinorUnits {
+    let justified = position.first.gross.saturating_sub(target(case, position, policy, None));
+    let taken = add(position.reversed_by_us, position.repayable);
+    taken.saturating_sub(position.restored).saturating_sub(justified)
 }
 
 /// A cause that was answered for and that stands no more.
@@ -256,29 +293,44 @@ fn gone_cause(case: &Case, position: &Position, policy: &Policy) -> Option<Strin
     position.answered.iter().rev().map(|(cause, _)| cause).find(|cause| !standing.contains(cause)).cloned()
 }
 
-/// The transfer that pays again, or nothing while something speaks against paying the mentor.
-fn restore_order(case: &Case, position: &Position, policy: &Policy, amount: MinorUnits) -> Option<TransferOrder> {
-    let first = position.transfers.first()?;
-    let charge_id = case.payment.charge_id.clone()?;
-    may_be_restored(case, policy).then(|| TransferOrder {
+/// The transfer that pays again, or what speaks against paying the mentor. It comes out of the charge as long as Stripe
+/// lets that much come out of it, and else out of the platform's balance.
+fn restore_order(
+    case: &Case,
+    position: &Position,
+    policy: &Policy,
+    amount: MinorUnits,
+) -> Result<TransferOrder, String> {
+    let payment = &case.payment;
+    if payment.mentor_id.as_ref() != Some(&position.mentor_id) {
+        return Err(format!("mentor `{}` was paid, and the payment names another by now", position.mentor_id));
+    }
+    may_be_restored(case, policy)?;
+    let account = case.mentor.as_ref().and_then(|mentor| mentor.account_id.clone());
+    let destination = account.ok_or("the mentor has no Stripe account")?;
+    let charge_id = payment.charge_id.clone().ok_or("its charge is not known")?;
+    let transfer_group = super::release::transfer_group(payment, &charge_id);
+    let fits = add(position.left(), amount) <= payment.amount;
+    Ok(TransferOrder {
         amount,
-        currency: case.payment.currency,
-        destination: first.destination.clone(),
-        transfer_group: super::release::transfer_group(&case.payment, &charge_id),
-        source_transaction: charge_id,
-        payment_id: case.payment.id,
+        currency: payment.currency,
+        destination,
+        source_transaction: fits.then_some(charge_id),
+        transfer_group,
+        payment_id: payment.id,
         netted: MinorUnits::ZERO,
         kept: MinorUnits::ZERO,
         refunds: Vec::new(),
     })
 }
 
-/// Whether nothing but the amount speaks against paying.
-fn may_be_restored(case: &Case, policy: &Policy) -> bool {
-    match may_be_paid(case, policy) {
-        Ok(_) => true,
-        Err(reasons) => reasons.iter().all(|reason| matches!(reason, Reason::BelowMinimum(..))),
-    }
+/// Whether nothing but the amount, or a lost dispute that the amount knows of, speaks against paying.
+fn may_be_restored(case: &Case, policy: &Policy) -> Result<(), String> {
+    let known =
+        |reason: &Reason| matches!(reason, Reason::BelowMinimum(..) | Reason::DisputeLost(..) | Reason::RefundedInFull);
+    let reasons = may_be_paid(case, policy).err().unwrap_or_default();
+    let against: Vec<String> = reasons.iter().filter(|r| !known(r)).map(Reason::sentence).collect();
+    if against.is_empty() { Ok(()) } else { Err(against.join("; ")) }
 }
 
 fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> Adjustment {

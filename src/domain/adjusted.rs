@@ -49,8 +49,10 @@ pub(super) fn given_up(ctx: &Context<'_>, failure: &Failure, attempts: u32) -> C
     conclusion
 }
 
+/// The more often it was refused, the longer it waits.
 fn later(ctx: &Context<'_>, failure: &Failure) -> Conclusion {
-    let again = PaymentNext::Adjusted(ctx.now + span(ctx.policy.retry.funds));
+    let doubled = u32::try_from(ctx.op.generation - 1).unwrap_or(0).min(6);
+    let again = PaymentNext::Adjusted(ctx.now + span(ctx.policy.retry.funds * 2_u32.pow(doubled)));
     ctx.rejected(error(failure), again, None)
 }
 
@@ -60,9 +62,9 @@ fn alert(ctx: &Context<'_>, failure: &Failure, conclusion: Conclusion) -> Conclu
         _ => "could not be paid again",
     };
     let why = format!("{} {what}: {}", ctx.op.order.currency().display(ctx.op.order.amount()), failure.message());
-    let notice = Notice::NeedsAttention { payment: ctx.brief(), why };
+    let notice = Notice::Unsettled { payment: ctx.brief(), why };
     let subject = format!("{}:{}:{}", ctx.op.payment_id, ctx.op.order.kind(), ctx.op.cause);
-    let told = Outgoing::to_admin(notice, "needs_attention", subject, Some(ctx.op.payment_id));
+    let told = Outgoing::to_admin(notice, "unsettled", subject, Some(ctx.op.payment_id));
     Conclusion { notices: vec![told], ..conclusion }
 }
 

@@ -1,6 +1,6 @@
 //! Objections that come once a payment was paid: whom to tell. What to do about them is `adjust`'s business.
 
-use super::adjust::{FLAG, LateAction};
+use super::adjust::{FLAG, Finding, LateAction};
 use super::adjusted::why;
 use super::dispute::{Standing, standing};
 use super::money::MinorUnits;
@@ -26,7 +26,40 @@ pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
         }
         _ => None,
     });
-    flag.into_iter().chain(disputes).map(|(key, reason)| objection(case, &key, &reason)).collect()
+    let other_currency = case.disputes.iter().filter(|d| d.currency != payment.currency).map(|dispute| {
+        let words = format!("{} in {}", dispute.status, dispute.currency);
+        (format!("{}:currency", dispute.id), Reason::DisputeUnclear(dispute.id.clone(), words))
+    });
+    let reasons = flag.into_iter().chain(disputes).chain(other_currency);
+    reasons.map(|(key, reason)| objection(case, &key, &reason)).chain(refund_came_back(case)).collect()
+}
+
+/// A refund that the transfer was measured by, and that failed afterwards: the mentor was sent too little.
+fn refund_came_back(case: &Case) -> Option<Outgoing> {
+    let payment = &case.payment;
+    let first = &case.position.as_ref()?.first;
+    let kept = payment.amount.saturating_sub(payment.refunded);
+    let why = "a refund that was counted before the transfer has failed since: the mentor was sent less than is due";
+    let notice =
+        Notice::Unsettled { payment: brief(payment, case.mentor.as_ref(), payment.mentor_due()), why: why.to_owned() };
+    let told = Outgoing::to_admin(notice, "unsettled", format!("{}:short:{kept}", payment.id), Some(payment.id));
+    (kept > first.kept).then_some(told)
+}
+
+/// Alerts about what a look found and payoutd cannot put right by itself: once for each amount.
+pub fn finding(case: &Case, found: &Finding) -> Vec<Outgoing> {
+    let payment = &case.payment;
+    let (amount, kind, why) = match found {
+        Finding::Settled | Finding::Due(_) => return Vec::new(),
+        Finding::Unexplained(amount) => {
+            let why = "more was sent than is due by now, and no refund or dispute explains it; nothing was taken back";
+            (*amount, "unexplained", why.to_owned())
+        }
+        Finding::Blocked(amount, why) => (*amount, "blocked", format!("this is to be paid again, but not yet: {why}")),
+    };
+    let notice = Notice::Unsettled { payment: brief(payment, case.mentor.as_ref(), amount), why };
+    let subject = format!("{}:{kind}:{amount}", payment.id);
+    vec![Outgoing::to_admin(notice, "unsettled", subject, Some(payment.id))]
 }
 
 /// The alert about one objection.

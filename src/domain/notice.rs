@@ -90,7 +90,14 @@ pub enum Notice {
         /// Why, in words.
         why: String,
     },
-    /// To the admin: the same.
+    /// To the admin: something about a payment that was paid needs a person.
+    Unsettled {
+        /// Which payment, with the amount that it is about.
+        payment: PaymentBrief,
+        /// What it is, in words.
+        why: String,
+    },
+    /// To the admin: what could not be taken back is the mentor's debt.
     DebtRecorded {
         /// Which payment, with what is owed.
         payment: PaymentBrief,
@@ -304,6 +311,7 @@ impl Notice {
             Self::PaidAgain { .. } => "paid_again",
             Self::Owed { .. } => "owed",
             Self::DebtRecorded { .. } => "debt_recorded",
+            Self::Unsettled { .. } => "unsettled",
             Self::Refunded { .. } => "refunded",
             Self::NotCharged { .. } => "not_charged",
             Self::CustomerRefunded { .. } => "customer_refunded",
@@ -357,6 +365,7 @@ impl Notice {
             | Self::Netted { payment }
             | Self::Owed { payment, .. }
             | Self::DebtRecorded { payment, .. }
+            | Self::Unsettled { payment, .. }
             | Self::Refunded { payment, .. }
             | Self::NotCharged { payment, .. }
             | Self::CustomerRefunded { payment, .. }

@@ -37,8 +37,8 @@ pub struct TransferOrder {
     pub currency: Currency,
     /// To which connected account.
     pub destination: AccountId,
-    /// From which charge.
-    pub source_transaction: ChargeId,
+    /// From which charge; none where it comes out of the platform's balance.
+    pub source_transaction: Option<ChargeId>,
     /// What a look-up finds it by.
     pub transfer_group: String,
     /// The payment's row, for the transfer's metadata.
@@ -77,7 +77,7 @@ impl TransferOrder {
             amount: plan.amount,
             currency: plan.currency,
             destination: plan.destination.clone(),
-            source_transaction: plan.charge_id.clone(),
+            source_transaction: Some(plan.charge_id.clone()),
             transfer_group: plan.transfer_group.clone(),
             payment_id: plan.payment_id,
             netted: plan.netted,

@@ -60,8 +60,14 @@ fn objection(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -
 
 /// What the facts ask for after the transfer, this operation left aside.
 fn after_all(op: &Operation, case: &Case, policy: &Policy) -> Option<Order> {
-    let position = case.position.clone()?;
-    let without = Case { position: Some(super::adjust::Position { under_way: false, ..position }), ..case.clone() };
+    let mut position = case.position.clone()?;
+    position.under_way = false;
+    // Its own answer does not count.
+    position.answered.retain(|(cause, generation)| *cause != op.cause || *generation > 1);
+    if let Some((_, generation)) = position.answered.iter_mut().find(|(cause, _)| *cause == op.cause) {
+        *generation -= 1;
+    }
+    let without = Case { position: Some(position), ..case.clone() };
     match adjust(&without, policy)?.action {
         Action::Order(order) if order.kind() == op.order.kind() => Some(order),
         _ => None,

@@ -4,7 +4,7 @@ use super::Jobs;
 use super::preflight::{Unread, preflight, preflight_asked};
 use crate::domain::breaker::Side;
 use crate::domain::facts::Fact;
-use crate::domain::operation::{Operation, Order};
+use crate::domain::operation::{Operation, Order, TransferOrder};
 use crate::domain::outcome::Attempted;
 use crate::domain::release::Case;
 use crate::domain::rescue::{Step, next_step};
@@ -58,7 +58,7 @@ async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Trie
 
 async fn preflight_again(jobs: &Jobs, operation: &Operation, case: &Case) -> Result<Vec<Fact>, Unread> {
     match &operation.order {
-        Order::Transfer(order) => preflight(jobs, &order.source_transaction).await,
+        Order::Transfer(TransferOrder { source_transaction: Some(charge), .. }) => preflight(jobs, charge).await,
         _ => preflight_asked(jobs, case).await,
     }
 }

@@ -107,9 +107,10 @@ fn as_ordered(transfer: &TransferFact, order: &TransferOrder) -> Result<(), Stri
     if transfer.destination != order.destination {
         return Err(format!("asked for a transfer to {}, told of {id} to {}", order.destination, transfer.destination));
     }
-    if charge != Some(&order.source_transaction) {
+    if charge != order.source_transaction.as_ref() {
         let told = charge.map_or("no charge", ChargeId::as_str);
-        return Err(format!("asked for a transfer from {}, told of {id} from {told}", order.source_transaction));
+        let asked = order.source_transaction.as_ref().map_or("no charge", ChargeId::as_str);
+        return Err(format!("asked for a transfer from {asked}, told of {id} from {told}"));
     }
     Ok(())
 }

@@ -172,9 +172,12 @@ pub(super) fn create_transfer(key: &IdempotencyKey, order: &TransferOrder) -> Ca
     let Ok(currency) = order.currency.code().parse::<stripe_types::Currency>();
     let create = CreateTransfer::new(currency, order.destination.as_str())
         .amount(order.amount.get())
-        .source_transaction(order.source_transaction.as_str())
         .transfer_group(&*order.transfer_group)
         .metadata(metadata(key, order.payment_id));
+    let create = match &order.source_transaction {
+        Some(charge) => create.source_transaction(charge.as_str()),
+        None => create,
+    };
     Call::post(&create, key)
 }
 
@@ -188,7 +191,7 @@ mod tests {
             amount: MinorUnits::new(9_000).unwrap(),
             currency: Currency::parse("usd").unwrap(),
             destination: AccountId::new("acct_1"),
-            source_transaction: ChargeId::new("ch_1"),
+            source_transaction: Some(ChargeId::new("ch_1")),
             transfer_group: "booking 7&x".into(),
             payment_id: PaymentId(42),
             netted: MinorUnits::ZERO,

@@ -201,4 +201,53 @@ on_both_databases! {
         comes_to(&town, "B-1", 4_500).await;
         assert_eq!(reversals(&town).await, [3_500]);
     }
+
+    /// Given a debt that later payments paid off, when its cause goes, then what was paid off is paid to the mentor.
+    async fn what_was_paid_off_in_vain_is_repaid(db: TestDb) {
+        let town = Town::plan().with_prompt_settlement().found(db).await;
+        let account = town.mentor("ada").await;
+        let first = paid(&town, "B-1").await;
+        town.by_hand("/v1/payouts", Some(&account), "amount=9000&currency=usd").await;
+        let refunded = refund(&town, &first, None);
+        town.deliver().await;
+        owes(&town, 9_000).await;
+        town.charge("B-2", "ada");
+        town.deliver().await;
+        town.reaches("B-2", status::Netted).await;
+        owes(&town, 0).await;
+        town.next_second().await;
+        town.sandbox.settle_refund(&refunded, Ending::Fails).expect("it can come back");
+        comes_to(&town, "B-1", 18_000).await;
+        owes(&town, 0).await;
+    }
+
+    /// Given a restore that a hold keeps back, when the hold is lifted, then it is paid.
+    async fn a_restore_waits_for_what_keeps_it_back(db: TestDb) {
+        let town = town(db).await;
+        let first = paid(&town, "B-1").await;
+        let refunded = refund(&town, &first, Some(5_000));
+        comes_to(&town, "B-1", 4_500).await;
+        town.sql.run("INSERT INTO holds (mentor_id, reason) VALUES ('ada', 'identity in doubt')").await;
+        town.next_second().await;
+        town.sandbox.settle_refund(&refunded, Ending::Fails).expect("it can come back");
+        comes_to(&town, "B-1", 4_500).await;
+        town.email("admin@example.com", "identity in doubt").await;
+        town.sql.run("UPDATE holds SET lifted_at = placed_at").await;
+        comes_to(&town, "B-1", 9_000).await;
+    }
+
+    /// Given a charge that tells of a refund which no event of its own has told of, when a run comes in between, then it is
+    /// read, and the share is taken back.
+    async fn a_refund_that_only_the_charge_tells_of_is_read(db: TestDb) {
+        let town = town(db).await;
+        let first = paid(&town, "B-1").await;
+        refund(&town, &first, Some(5_000));
+        town.deliver_only(&["charge.refunded"]).await;
+        let taken = async || {
+            town.run().await;
+            town.left("B-1") == 4_500
+        };
+        town.until("the share is taken back", taken).await;
+        comes_to(&town, "B-1", 4_500).await;
+    }
 }

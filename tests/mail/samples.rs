@@ -132,6 +132,13 @@ fn about_transfers() -> Vec<(&'static str, Vec<Notice>)> {
     let unknown = |payment, id, since| Notice::OutcomeUnknown { payment, operation_id: OperationId(id), since };
     let despite = |payment, why: &str| Notice::PaidDespite { payment, why: why.into() };
     vec![
+        (
+            "unsettled",
+            vec![Notice::Unsettled {
+                payment: payment(42, 4_500, "usd"),
+                why: "this is to be paid again, but not yet: the mentor is on hold by ana: identity in doubt".into(),
+            }],
+        ),
         ("debt_recorded", vec![Notice::DebtRecorded { payment: payment(42, 9_000, "usd"), why: REFUNDED.into() }]),
         ("payment_failed", vec![failed(payment(42, 4_500, "gbp"), 3)]),
         ("payment_failed_merged", vec![failed(payment(42, 4_500, "gbp"), 3), failed(payment(43, 77, "gbp"), 1)]),

@@ -275,7 +275,7 @@ pub fn transfer_of(op: &Operation, id: &str) -> TransferFact {
     let (Order::Transfer(order) | Order::Restore(order)) = &op.order else { panic!("not a transfer: {op:?}") };
     TransferFact {
         id: TransferId::new(id),
-        charge_id: Some(order.source_transaction.clone()),
+        charge_id: order.source_transaction.clone(),
         destination: order.destination.clone(),
         amount: order.amount,
         reversed: MinorUnits::ZERO,

@@ -1,4 +1,6 @@
 -- The way back exists only while nothing of the new kinds is recorded: money that moved is not forgotten.
+DROP TRIGGER refunds_wake_new ON refunds;
+DROP TRIGGER refunds_wake ON refunds;
 DROP TRIGGER disputes_wake_new ON disputes;
 DROP TRIGGER disputes_wake ON disputes;
 DROP TRIGGER transfers_wake_new ON transfers;

@@ -99,3 +99,10 @@ CREATE TRIGGER transfers_wake AFTER UPDATE ON transfers
     FOR EACH ROW WHEN ((OLD.amount, OLD.amount_reversed, OLD.stripe_charge_id, OLD.operation_key)
                        IS DISTINCT FROM (NEW.amount, NEW.amount_reversed, NEW.stripe_charge_id, NEW.operation_key))
     EXECUTE FUNCTION wake_payments_of_charge();
+-- A refund may be told of after the charge's own figure has counted it: only then is it known which one it is.
+CREATE TRIGGER refunds_wake_new AFTER INSERT OR DELETE ON refunds
+    FOR EACH ROW EXECUTE FUNCTION wake_payments_of_charge();
+CREATE TRIGGER refunds_wake AFTER UPDATE ON refunds
+    FOR EACH ROW WHEN ((OLD.status, OLD.amount, OLD.stripe_charge_id)
+                       IS DISTINCT FROM (NEW.status, NEW.amount, NEW.stripe_charge_id))
+    EXECUTE FUNCTION wake_payments_of_charge();

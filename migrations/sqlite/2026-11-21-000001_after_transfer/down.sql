@@ -1,4 +1,6 @@
 -- The way back exists only while nothing of the new kinds is recorded: money that moved is not forgotten.
+DROP TRIGGER refunds_wake_new;
+DROP TRIGGER refunds_wake;
 DROP TRIGGER payments_wake_paid;
 DROP TRIGGER disputes_wake_new;
 CREATE TRIGGER disputes_wake_new AFTER INSERT ON disputes FOR EACH ROW

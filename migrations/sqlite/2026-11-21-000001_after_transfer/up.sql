@@ -180,3 +180,15 @@ BEGIN
     UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
     WHERE status <> 'releasing' AND stripe_charge_id = OLD.stripe_charge_id;
 END;
+-- A refund may be told of after the charge's own figure has counted it: only then is it known which one it is.
+CREATE TRIGGER refunds_wake_new AFTER INSERT ON refunds FOR EACH ROW
+BEGIN
+    UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
+    WHERE status <> 'releasing' AND stripe_charge_id = NEW.stripe_charge_id;
+END;
+CREATE TRIGGER refunds_wake AFTER UPDATE ON refunds
+    FOR EACH ROW WHEN OLD.status <> NEW.status OR OLD.amount <> NEW.amount OR OLD.stripe_charge_id <> NEW.stripe_charge_id
+BEGIN
+    UPDATE payments SET next_check_at = '1970-01-01T00:00:00.000Z'
+    WHERE status <> 'releasing' AND stripe_charge_id IN (OLD.stripe_charge_id, NEW.stripe_charge_id);
+END;

@@ -4,6 +4,7 @@ use crate::domain::notice::{Notice, PaymentBrief};
 use crate::mail::lists::{Reader, amount, facts};
 use crate::mail::render::Voice;
 use crate::mail::story::{Block, Story};
+use crate::mail::text::{one_line, sentence};
 
 use super::mentor::{letter, question};
 use super::{commands, count, for_booking, sums, table, to_admin, to_mentor};
@@ -88,6 +89,27 @@ pub fn debt_recorded(notices: &[Notice], voice: &Voice) -> Story {
     };
     let explain = commands::block([commands::explain(crate::domain::ids::PaymentId(first))]);
     to_admin(voice, subject, vec![Block::say(lead), list, Block::say(next), explain])
+}
+
+/// Something about a payment that was paid needs a person.
+pub fn unsettled(notices: &[Notice], voice: &Voice) -> Story {
+    let first = notices.iter().filter_map(Notice::payment).next().map_or(0, |payment| payment.payment_id.0);
+    let see = Block::say("To see where its money is, and what happened so far:");
+    let explain = commands::block([commands::explain(crate::domain::ids::PaymentId(first))]);
+    if let [Notice::Unsettled { payment, why }] = notices {
+        let lead = format!("{}, which was paid, needs a look:", said(payment));
+        let blocks = vec![
+            Block::say(lead),
+            Block::say(sentence(why)),
+            Block::Facts(facts(payment, Reader::Admin)),
+            see,
+            explain,
+        ];
+        return to_admin(voice, format!("Payment {first} was paid and needs a look: {}", one_line(why, 80)), blocks);
+    }
+    let lead = format!("{} that were paid need a look. The reason stands under each.", count(notices));
+    let subject = format!("{} that were paid need a look", count(notices));
+    to_admin(voice, subject, vec![Block::say(lead), table(notices, Reader::Admin, voice), see, explain])
 }
 
 fn said(payment: &PaymentBrief) -> String {

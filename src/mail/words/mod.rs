@@ -32,6 +32,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::PaidAgain { .. } => after::paid_again(notices, voice),
         Notice::Owed { .. } => after::owed(notices, voice),
         Notice::DebtRecorded { .. } => after::debt_recorded(notices, voice),
+        Notice::Unsettled { .. } => after::unsettled(notices, voice),
         Notice::Refunded { .. } => asked::refunded(notices, voice),
         Notice::NotCharged { .. } => asked::not_charged(notices, voice),
         Notice::CustomerRefunded { .. } => asked::customer_refunded(notices, voice),
@@ -111,6 +112,7 @@ fn line(notice: &Notice) -> Option<Line<'_>> {
         | Notice::TakenBack { why, .. }
         | Notice::Owed { why, .. }
         | Notice::DebtRecorded { why, .. }
+        | Notice::Unsettled { why, .. }
         | Notice::RefundFailed { why, .. }
         | Notice::CaptureFailed { why, .. }
         | Notice::AuthorizationCanceled { why, .. } => (None, Some(why.as_str())),

@@ -147,6 +147,8 @@ async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<Vec<(String, Re
 async fn foreign_transfers(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<String, TransferId>, TxError> {
     let ours = operations::table
         .filter(operations::idempotency_key.nullable().eq(transfers::operation_key))
+        // What was concluded not to be there, and is, speaks against another one.
+        .filter(operations::state.ne("rejected"))
         .select(operations::id);
     let found: Vec<(Option<String>, String)> = transfers::table
         .filter(transfers::stripe_charge_id.eq_any(charges))

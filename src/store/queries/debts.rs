@@ -87,12 +87,31 @@ pub(super) async fn forgive(
     let outstanding: Option<i64> = locked!(row).first(conn).await.optional()?;
     let outstanding = MinorUnits::new(outstanding.unwrap_or(0)).unwrap_or_default();
     let open = amount.min(outstanding);
+    // What somebody wrote off by hand was never paid.
+    let paid_off = amount.saturating_sub(open).min(paid_in_all(conn, debtor).await?);
     enter(conn, debtor, "forgiven", amount, because, now).await?;
-    let paid_off = amount.saturating_sub(open);
     if paid_off > MinorUnits::ZERO {
         enter(conn, debtor, "repayable", paid_off, because, now).await?;
     }
     add(conn, debtor, -open.get()).await
+}
+
+/// What of their payments went towards debts, and was not paid to them after all.
+async fn paid_in_all(conn: &mut Conn, debtor: &Debtor<'_>) -> Result<MinorUnits, TxError> {
+    let of_mentor = entries::table
+        .filter(entries::mentor_id.eq(debtor.mentor_id.as_str()).and(entries::currency.eq(debtor.currency.code())))
+        .filter(entries::kind.eq_any(["netted", "returned", "repayable"]))
+        .select((entries::kind, entries::amount));
+    let rows: Vec<(String, i64)> = of_mentor.load(conn).await?;
+    let signed = rows.into_iter().map(|(kind, amount)| if kind == "netted" { amount } else { -amount });
+    Ok(MinorUnits::new(signed.sum()).unwrap_or_default())
+}
+
+/// Whether all of a payment went towards a debt, whatever its row says by now.
+pub(super) async fn took_all_of(conn: &mut Conn, payment: PaymentId) -> Result<bool, TxError> {
+    let measured = entries::table.filter(entries::payment_id.eq(payment.0).and(entries::measure.is_not_null()));
+    let found: Option<i64> = measured.select(entries::id).first(conn).await.optional()?;
+    Ok(found.is_some())
 }
 
 async fn enter(

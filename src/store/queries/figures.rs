@@ -126,9 +126,11 @@ impl Found {
             if order.currency.code() != row.currency {
                 return Ok(None);
             }
-            // Before the measure was recorded, it was all that the charge had.
-            let kept = if order.kept == MinorUnits::ZERO { all } else { order.kept };
-            return Ok(Some(Measure { gross: order.gross(), kept }));
+            // Before the measure was recorded, the share is that of the whole charge.
+            if order.kept == MinorUnits::ZERO {
+                return Ok(Some(Measure { gross: minor(&what, row.mentor_amount)?, kept: all }));
+            }
+            return Ok(Some(Measure { gross: order.gross(), kept: order.kept }));
         }
         let mut measured = self.debts.iter().filter(|debt| debt.payment_id == row.id);
         let Some((id, measure)) = measured.find_map(|debt| Some((debt.id, debt.measure.as_ref()?))) else {

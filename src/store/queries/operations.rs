@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
 use super::{Conn, admin, cases, ledger, outbox, project, refusals, requests, told};
-use crate::domain::facts::Fact;
+use crate::domain::facts::{Fact, TransferFact};
 use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
 use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
@@ -217,7 +217,11 @@ async fn write_conclusion(
     let op = &outcome.operation;
     write_operation(conn, outcome, conclusion, now).await?;
     match &outcome.attempted {
-        Attempted::Done(Done::Transfer(transfer)) => told::keep_transfer(conn, transfer, now.into()).await?,
+        // One out of the platform's balance is of the payment's charge all the same.
+        Attempted::Done(Done::Transfer(transfer)) => {
+            let charge_id = transfer.charge_id.clone().or_else(|| case.payment.charge_id.clone());
+            told::keep_transfer(conn, &TransferFact { charge_id, ..transfer.clone() }, now.into()).await?;
+        }
         // It says how much of the transfer has been taken back by then, whoever did it.
         Attempted::Done(Done::Reversal(reversal)) => {
             told::keep_transfer(conn, &reversal.transfer, now.into()).await?;

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
 use super::{Conn, outbox, release};
-use crate::domain::adjust::{Action, Adjustment, adjust};
+use crate::domain::adjust::{Action, Adjustment, Finding, look};
 use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::late;
 use crate::domain::operation::{Order, adjustment_key};
@@ -18,8 +18,8 @@ use crate::store::rows::PaymentRow;
 use crate::store::schema::payments;
 use crate::store::types::Timestamp;
 
-/// Looks at a paid payment. Answers whether something is to be put right: then it is left alone by others until
-/// `revisit_at`.
+/// Looks at a paid payment. Answers whether something may have to be put right: then it is left alone by others until
+/// `revisit_at`, and Stripe is asked first.
 pub(super) async fn look_at(
     conn: &mut Conn,
     case: &Case,
@@ -27,10 +27,28 @@ pub(super) async fn look_at(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<bool, TxError> {
-    let due = adjust(case, policy).is_some();
-    wake_at(conn, case, due.then_some(revisit_at)).await?;
-    outbox::write(conn, &late::objections(case, policy), policy, now).await?;
-    Ok(due)
+    let found = look(case, policy);
+    if matches!(found, Finding::Due(_) | Finding::Unexplained(_)) {
+        wake_at(conn, case, Some(revisit_at)).await?;
+        return Ok(true);
+    }
+    rest(conn, case, &found, policy, now).await?;
+    Ok(false)
+}
+
+/// Nothing can be done now: whoever has to know is told. What is blocked is looked at again later, since what blocks it may
+/// go without a word to this payment.
+async fn rest(
+    conn: &mut Conn,
+    case: &Case,
+    found: &Finding,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let again = matches!(found, Finding::Blocked(..)).then(|| now + policy.retry.funds);
+    wake_at(conn, case, again).await?;
+    let told = [late::objections(case, policy), late::finding(case, found)].concat();
+    outbox::write(conn, &told, policy, now).await
 }
 
 /// Tx 1 for a paid payment: decides again under the lock, and commits the intent, or writes what needs no call.
@@ -43,19 +61,21 @@ pub(super) async fn claim(
     now: DateTime<Utc>,
 ) -> Result<Claimed, TxError> {
     let id = case.payment.id;
-    let (Some(adjustment), Some(mentor_id)) = (adjust(case, policy), case.payment.mentor_id.clone()) else {
-        wake_at(conn, case, None).await?;
+    let found = look(case, policy);
+    let (Finding::Due(adjustment), Some(position)) = (&found, &case.position) else {
+        rest(conn, case, &found, policy, now).await?;
         return Ok(Claimed::Adjusted(id));
     };
+    let mentor_id = &position.mentor_id;
     match &adjustment.action {
         Action::Order(order) => {
-            let intent = intent(row, mentor_id, &adjustment, order.clone());
+            let intent = intent(row, mentor_id.clone(), adjustment, order.clone());
             let operation = release::commit_intent(conn, intent, lease, now).await?;
             wake_at(conn, case, None).await?;
             return Ok(Claimed::Submit(Box::new(operation)));
         }
         Action::Owe(amount) | Action::Forgive(amount) => {
-            let debtor = Debtor { mentor_id: &mentor_id, currency: case.payment.currency, payment_id: id };
+            let debtor = Debtor { mentor_id, currency: case.payment.currency, payment_id: id };
             let because = (adjustment.cause.as_str(), adjustment.generation);
             match adjustment.action {
                 Action::Owe(_) => {

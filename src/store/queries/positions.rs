@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::adjust::{FirstOrder, Position, TransferStanding};
-use crate::domain::ids::{AccountId, TransferId};
+use crate::domain::ids::{AccountId, MentorId, TransferId};
 use crate::domain::money::MinorUnits;
 use crate::domain::operation::{OperationKind, OperationState, Order};
 use crate::ports::StoreError;
@@ -28,6 +28,7 @@ pub(super) struct Paid {
 struct Op {
     id: i64,
     payment_id: i64,
+    mentor_id: String,
     kind: String,
     cause: String,
     generation: i32,
@@ -50,6 +51,7 @@ struct TransferRow {
 #[diesel(table_name = entries)]
 struct Entry {
     payment_id: i64,
+    mentor_id: String,
     kind: String,
     amount: i64,
     cause: String,
@@ -98,7 +100,7 @@ impl Paid {
         }
         let operations: Vec<&Op> = self.operations.iter().filter(|op| op.payment_id == row.id).collect();
         let entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.payment_id == row.id).collect();
-        let Some(first) = first_order(row, &operations, &entries)? else {
+        let Some((mentor_id, first)) = first_order(row, &operations, &entries)? else {
             // Transferred by hand in the database, or before payoutd: nothing is known to be taken back.
             return Ok(None);
         };
@@ -106,11 +108,13 @@ impl Paid {
         let entered = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.amount).sum::<i64>();
         let what = format!("payment {}", row.id);
         Ok(Some(Position {
+            mentor_id,
             first,
             transfers: self.standings(&operations)?,
-            reversed_by_us: minor(&what, confirmed(OperationKind::Reversal) + entered("repayable"))?,
+            reversed_by_us: minor(&what, confirmed(OperationKind::Reversal))?,
             restored: minor(&what, confirmed(OperationKind::Restore))?,
             owed: minor(&what, entered("owed") - entered("forgiven"))?,
+            repayable: minor(&what, entered("repayable"))?,
             answered: answered(&operations, &entries),
             under_way: operations.iter().any(|op| op.kind != "transfer" && is_live(op)),
         }))
@@ -143,20 +147,31 @@ fn amount_of(operations: &[&Op], kind: OperationKind, state: OperationState) -> 
     wanted.filter_map(|op| Order::read(kind, &op.parameters).ok()).map(|order| order.amount().get()).sum()
 }
 
-/// What the mentor's part was measured by: the confirmed transfer's order, or the entry that took all of it.
-fn first_order(row: &PaymentRow, operations: &[&Op], entries: &[&Entry]) -> Result<Option<FirstOrder>, StoreError> {
+/// Who was paid, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
+fn first_order(
+    row: &PaymentRow,
+    operations: &[&Op],
+    entries: &[&Entry],
+) -> Result<Option<(MentorId, FirstOrder)>, StoreError> {
     let confirmed = operations.iter().find(|op| op.kind == "transfer" && op.state == "confirmed");
     if let Some(op) = confirmed {
         let what = format!("operation {}'s parameters", op.id);
         let order = Order::read(OperationKind::Transfer, &op.parameters).map_err(|e| corrupt(&what, e))?;
         let Order::Transfer(order) = order else { return Err(corrupt(what, "not a transfer's")) };
-        // Before the measure was recorded, it was all that the charge had.
-        let all = minor(format!("payment {}", row.id), row.amount)?;
-        let kept = if order.kept == MinorUnits::ZERO { all } else { order.kept };
-        return Ok(Some(FirstOrder { gross: order.gross(), netted: order.netted, kept, refunds: order.refunds }));
+        let mut first =
+            FirstOrder { gross: order.gross(), netted: order.netted, kept: order.kept, refunds: order.refunds };
+        // Before the measure was recorded, the share is that of the whole charge.
+        if first.kept == MinorUnits::ZERO {
+            let what = format!("payment {}", row.id);
+            (first.gross, first.kept) = (minor(&what, row.mentor_amount)?, minor(&what, row.amount)?);
+        }
+        return Ok(Some((MentorId::new(&op.mentor_id), first)));
     }
-    let measured = entries.iter().find_map(|entry| entry.measure.as_ref());
-    measured.map(|measure| json(format!("the measure of payment {}", row.id), measure)).transpose()
+    let Some((entry, measure)) = entries.iter().find_map(|entry| Some((entry, entry.measure.as_ref()?))) else {
+        return Ok(None);
+    };
+    let first = json(format!("the measure of payment {}", row.id), measure)?;
+    Ok(Some((MentorId::new(&entry.mentor_id), first)))
 }
 
 /// Causes that an operation or an entry has answered, with the highest generation of each, in the order of the first.

@@ -1,5 +1,7 @@
 //! A mentor whose transfers are refused for good one after the other is paused: the next would be refused, too.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -21,16 +23,19 @@ pub(super) async fn pause_after_several(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let latest: Vec<(String, String)> = operations::table
+    let latest: Vec<(i64, String, String)> = operations::table
         .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
         .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
         .filter(operations::state.eq_any(["confirmed", "rejected"]))
         .order(operations::id.desc())
-        .limit(3)
-        .select((operations::state, payments::status))
+        .limit(30)
+        .select((payments::id, operations::state, payments::status))
         .load(conn)
         .await?;
-    let refused = latest.iter().filter(|(state, status)| state == "rejected" && status == "failed").count();
+    // Of a payment that was tried again only the last try counts.
+    let mut seen = HashSet::new();
+    let of_each = latest.iter().filter(|(payment, ..)| seen.insert(*payment)).take(SEVERAL);
+    let refused = of_each.filter(|(_, state, status)| state == "rejected" && status == "failed").count();
     if refused < SEVERAL {
         return Ok(());
     }

@@ -100,16 +100,14 @@ fn disputes_unread(decision: &Decision) -> bool {
 /// A row that cannot be read, most likely changed by hand, waits for a person, and the others go on.
 async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<Utc>) -> Result<(), TxError> {
     tracing::error!(payment.id = id, %error, "it is held until its row is mended");
-    diesel::update(payments::table.find(id))
-        .set((
-            payments::status.eq("held"),
-            payments::hold_reasons.eq("unreadable"),
-            payments::transfer_error.eq(error.to_string()),
-            payments::next_check_at.eq(None::<Timestamp>),
-            payments::updated_at.eq(Timestamp::from(now)),
-        ))
-        .execute(conn)
-        .await?;
+    let asleep = (payments::next_check_at.eq(None::<Timestamp>), payments::updated_at.eq(Timestamp::from(now)));
+    let said = (asleep, payments::transfer_error.eq(error.to_string()));
+    let row = payments::table.find(id);
+    diesel::update(row).set(said).execute(conn).await?;
+    // One that was paid stays paid, whatever became of its row.
+    let held = (payments::status.eq("held"), payments::hold_reasons.eq("unreadable"));
+    let unpaid = row.filter(payments::status.ne_all(["transferred", "netted", "releasing"]));
+    diesel::update(unpaid).set((asleep, held)).execute(conn).await?;
     Ok(())
 }
 
@@ -164,8 +162,9 @@ pub(in crate::store) async fn claim(
             project::apply(conn, fact, policy, Timestamp::from(now)).await?;
         }
     }
-    // Read again under the lock, now with what Stripe said.
-    let rows = lock_if_free(conn, &ids).await?;
+    // Read again under the lock, now with what Stripe said. One that came free only now was not told it, and waits.
+    let told: Vec<i64> = free.iter().map(|row| row.id).collect();
+    let rows = lock_if_free(conn, &told).await?;
     let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
@@ -209,7 +208,8 @@ async fn claim_one(
         Decision::Release(plan) => {
             let latest = latest_operation(conn, id).await?;
             // The payment's status says otherwise only if somebody set it by hand.
-            if latest.as_ref().is_some_and(|(_, state)| state != OperationState::Rejected.word()) {
+            let is_live = latest.as_ref().is_some_and(|(_, state)| state != OperationState::Rejected.word());
+            if is_live || debts::took_all_of(conn, id).await? {
                 return Ok(Claimed::Taken(id));
             }
             let generation = latest.map_or(0, |(generation, _)| generation) + 1;

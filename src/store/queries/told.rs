@@ -101,6 +101,10 @@ pub(super) async fn keep_transfer(conn: &mut Conn, fact: &TransferFact, now: Tim
         .set(transfers::amount_reversed.eq(reversed))
         .execute(conn)
         .await?;
+    if let Some(charge) = &fact.charge_id {
+        let unplaced = transfers::table.find(fact.id.as_str()).filter(transfers::stripe_charge_id.is_null());
+        diesel::update(unplaced).set(transfers::stripe_charge_id.eq(charge.as_str())).execute(conn).await?;
+    }
     let latest = TransferFact { reversed: MinorUnits::new(reversed).unwrap_or_default(), ..fact.clone() };
     diesel::update(payments::table.filter(payments::transfer_id.eq(fact.id.as_str())))
         .set((payments::transfer_status.eq(transfer_status(&latest).word()), payments::updated_at.eq(now)))
