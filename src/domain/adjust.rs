@@ -1,109 +1,16 @@
 //! After the transfer: what of it is to be taken back, or given again, since the facts have changed. It looks at how much
 //! the mentor should hold by now and how much they do, so that the same facts in any order end in the same amounts.
 
-use serde::{Deserialize, Serialize};
-
 use super::dispute::{Dispute, Standing, standing};
-use super::ids::{AccountId, MentorId, PaymentId, RefundId, TransferId};
+use super::ids::PaymentId;
 use super::money::MinorUnits;
 use super::operation::{Order, ReversalOrder, TransferOrder};
-use super::payment::{Payment, words};
+use super::payment::Payment;
 use super::policy::Policy;
+use super::position::add;
+pub use super::position::{AfterPolicy, FirstOrder, LateAction, Position, RefundLine, TransferStanding};
 use super::reason::Reason;
 use super::release::{Case, may_be_paid};
-
-words!(
-    /// What to do about an objection that comes after the transfer.
-    LateAction {
-        /// Tell an admin, and leave the money where it is.
-        Alert = "alert",
-        /// Take the transfer back.
-        Reverse = "reverse",
-    }
-);
-
-/// What the operator decided about money that has left already.
-#[derive(Debug, Clone)]
-pub struct AfterPolicy {
-    /// When a dispute is open after the transfer.
-    pub open_dispute: LateAction,
-    /// When an admin flags after the transfer.
-    pub late_flag: LateAction,
-    /// Whether the mentor bears Stripe's fee for a lost dispute.
-    pub mentor_pays_dispute_fee: bool,
-}
-
-impl Default for AfterPolicy {
-    fn default() -> Self {
-        Self { open_dispute: LateAction::Alert, late_flag: LateAction::Alert, mentor_pays_dispute_fee: false }
-    }
-}
-
-/// A refund, as far as the mentor's share goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefundLine {
-    /// Stripe's id.
-    pub id: RefundId,
-    /// How much.
-    pub amount: MinorUnits,
-    /// Whether the money stayed after all.
-    pub failed: bool,
-}
-
-/// One of our transfers of a payment, as it stands at Stripe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransferStanding {
-    /// Stripe's id.
-    pub id: TransferId,
-    /// Where it went.
-    pub destination: AccountId,
-    /// How much.
-    pub amount: MinorUnits,
-    /// What of it was taken back, by us or by other hands.
-    pub reversed: MinorUnits,
-}
-
-impl TransferStanding {
-    fn left(&self) -> MinorUnits {
-        self.amount.saturating_sub(self.reversed)
-    }
-}
-
-/// Where the mentor's part of a payment is, once it has been paid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
-    /// Who was paid, whoever the payment names by now.
-    pub mentor_id: MentorId,
-    /// What the first transfer was ordered as; what went towards a debt stands in it.
-    pub first: FirstOrder,
-    /// All our transfers of it, the oldest first.
-    pub transfers: Vec<TransferStanding>,
-    /// What we have taken back.
-    pub reversed_by_us: MinorUnits,
-    /// What we have paid again of that.
-    pub restored: MinorUnits,
-    /// What could not be taken back, and is the mentor's debt.
-    pub owed: MinorUnits,
-    /// What they paid off of a debt whose cause is gone: to be paid to them.
-    pub repayable: MinorUnits,
-    /// Causes that an operation or a debt has answered already, with the highest generation.
-    pub answered: Vec<(String, i32)>,
-    /// Whether an operation that follows the transfer is under way.
-    pub under_way: bool,
-}
-
-/// What the first transfer was measured by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FirstOrder {
-    /// The mentor's part then.
-    pub gross: MinorUnits,
-    /// What of that went towards a debt.
-    pub netted: MinorUnits,
-    /// What of the charge had not been refunded then.
-    pub kept: MinorUnits,
-    /// The refunds that were known then.
-    pub refunds: Vec<RefundId>,
-}
 
 /// What to do about a payment that was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,29 +38,6 @@ pub enum Action {
 
 /// The cause of an admin's flag.
 pub const FLAG: &str = "flag";
-
-impl Position {
-    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe, or paid off in vain, does
-    /// not. Less than nothing where other hands took back what is owed.
-    pub fn held(&self) -> i64 {
-        self.left().get() + self.first.netted.get() - self.owed.get() - self.repayable.get()
-    }
-
-    /// What is left of the transfers.
-    fn left(&self) -> MinorUnits {
-        self.transfers.iter().map(TransferStanding::left).fold(MinorUnits::ZERO, add)
-    }
-
-    /// The transfer of which most is left; none where Stripe has refused to take back what is left already.
-    fn reversible(&self) -> Option<&TransferStanding> {
-        let most = self.transfers.iter().max_by_key(|transfer| transfer.left());
-        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left() > self.owed)
-    }
-
-    fn generation(&self, cause: &str) -> i32 {
-        self.answered.iter().find(|(answered, _)| answered == cause).map_or(0, |(_, generation)| *generation) + 1
-    }
-}
 
 /// What a look at a paid payment finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -338,10 +222,87 @@ fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> 
     Adjustment { payment_id: case.payment.id, cause: cause.to_owned(), generation, action }
 }
 
-fn add(a: MinorUnits, b: MinorUnits) -> MinorUnits {
-    a.checked_add(b).unwrap_or(a)
-}
-
 #[cfg(test)]
 #[path = "adjust_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod property {
+    use proptest::prelude::*;
+
+    use super::tests::{ALL, count_refunds, dispute, minor, paid, policy, position, refund, settle};
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Happening {
+        Refund(i64),
+        RefundFails(usize),
+        Dispute(usize, &'static str),
+        Flag(bool),
+        ByHand(i64),
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        let status = prop::sample::select(vec!["warning_needs_response", "needs_response", "won", "lost", "mystery"]);
+        prop_oneof![
+            (1..6_000_i64).prop_map(Happening::Refund),
+            (0..4_usize).prop_map(Happening::RefundFails),
+            (0..2_usize, status).prop_map(|(which, status)| Happening::Dispute(which, status)),
+            any::<bool>().prop_map(Happening::Flag),
+            (1..3_000_i64).prop_map(Happening::ByHand),
+        ]
+    }
+
+    fn happens(case: &mut Case, what: &Happening, n: usize) {
+        match what {
+            Happening::Refund(amount) => {
+                let left = case.payment.amount.saturating_sub(case.payment.refunded).get();
+                if left > 0 {
+                    refund(case, &format!("re_{n}"), *amount.min(&left));
+                }
+            }
+            Happening::RefundFails(which) => {
+                if let Some(refund) = case.refunds.get_mut(*which) {
+                    refund.failed = true;
+                }
+                count_refunds(case);
+            }
+            Happening::Dispute(which, status) => dispute(case, &format!("du_{which}"), 4_000, status),
+            Happening::Flag(raised) => case.payment.flag = raised.then(|| "f".into()),
+            Happening::ByHand(amount) => {
+                let transfer = &mut position(case).transfers[0];
+                transfer.reversed = add(transfer.reversed, minor(*amount)).min(transfer.amount);
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever happens, and whether or not Stripe gives the money back, it comes to an end; the mentor never holds more
+        /// than the facts allow, and what is held less was taken by other hands.
+        #[test]
+        fn it_always_comes_to_rest_at_the_mentors_share(
+            happenings in prop::collection::vec((happening(), any::<bool>()), 1..12),
+            reverse in any::<bool>(),
+            share in 1..=10_000_i64,
+        ) {
+            let action = if reverse { LateAction::Reverse } else { LateAction::Alert };
+            let policy = policy(action, action);
+            let mut case = paid();
+            position(&mut case).first.gross = minor(share);
+            position(&mut case).transfers[0].amount = minor(share);
+            let mut by_hand = 0;
+            for (n, (what, covered)) in happenings.iter().enumerate() {
+                let before = position(&mut case).transfers[0].reversed.get();
+                happens(&mut case, what, n);
+                by_hand += position(&mut case).transfers[0].reversed.get() - before;
+                settle(&mut case, &policy, if *covered { ALL } else { 0 });
+                let held = case.position.as_ref().unwrap().held();
+                let target = target(&case, case.position.as_ref().unwrap(), &policy, None).get();
+                prop_assert!(held <= target, "holds {held}, should hold {target}");
+                if case.payment.flag.is_none() && case.disputes.iter().all(|d| standing(&d.status) == Standing::Cleared) {
+                    prop_assert!(held + by_hand >= target, "holds {held} of {target}, {by_hand} by hand");
+                }
+            }
+        }
+    }
+}

@@ -1,15 +1,13 @@
 //! After the transfer: whatever happens in whatever order, the mentor ends with the share of what the customer's charge
 //! is worth by then, and never has more taken than was sent.
 
-use proptest::prelude::*;
-
-use super::super::ids::{ChargeId, DisputeId, IntentId, MentorId};
+use super::super::ids::{AccountId, ChargeId, DisputeId, IntentId, MentorId, RefundId, TransferId};
 use super::super::mentor::{Account, Capability, Mentor};
 use super::super::money::Currency;
 use super::super::payment::{Collection, PaymentStatus};
 use super::*;
 
-fn minor(n: i64) -> MinorUnits {
+pub(super) fn minor(n: i64) -> MinorUnits {
     MinorUnits::new(n).unwrap()
 }
 
@@ -18,7 +16,7 @@ fn usd() -> Currency {
 }
 
 /// 100.00 charged, 90.00 transferred.
-fn paid() -> Case {
+pub(super) fn paid() -> Case {
     Case {
         payment: Payment {
             id: PaymentId(42),
@@ -87,22 +85,22 @@ fn paid() -> Case {
     }
 }
 
-fn policy(open_dispute: LateAction, late_flag: LateAction) -> Policy {
+pub(super) fn policy(open_dispute: LateAction, late_flag: LateAction) -> Policy {
     let after = AfterPolicy { open_dispute, late_flag, mentor_pays_dispute_fee: false };
     Policy { after, ..Policy::for_tests() }
 }
 
-fn refund(case: &mut Case, id: &str, amount: i64) {
+pub(super) fn refund(case: &mut Case, id: &str, amount: i64) {
     case.refunds.push(RefundLine { id: RefundId::new(id), amount: minor(amount), failed: false });
     count_refunds(case);
 }
 
-fn count_refunds(case: &mut Case) {
+pub(super) fn count_refunds(case: &mut Case) {
     let live = case.refunds.iter().filter(|r| !r.failed).map(|r| r.amount.get()).sum::<i64>();
     case.payment.refunded = minor(live.min(case.payment.amount.get()));
 }
 
-fn dispute(case: &mut Case, id: &str, amount: i64, status: &str) {
+pub(super) fn dispute(case: &mut Case, id: &str, amount: i64, status: &str) {
     case.disputes.retain(|d| d.id.as_str() != id);
     case.disputes.push(Dispute {
         id: DisputeId::new(id),
@@ -115,12 +113,12 @@ fn dispute(case: &mut Case, id: &str, amount: i64, status: &str) {
     });
 }
 
-fn position(case: &mut Case) -> &mut Position {
+pub(super) fn position(case: &mut Case) -> &mut Position {
     case.position.as_mut().unwrap()
 }
 
 /// Does what is asked for as Stripe and the store would, until nothing more is. `covered` is what Stripe gives back.
-fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i32, &'static str, i64)> {
+pub(super) fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i32, &'static str, i64)> {
     let mut steps = Vec::new();
     while let Some(adjustment) = adjust(case, policy) {
         assert!(steps.len() < 50, "it does not come to an end: {steps:?}");
@@ -168,7 +166,7 @@ fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<(String, i3
     steps
 }
 
-const ALL: i64 = i64::MAX;
+pub(super) const ALL: i64 = i64::MAX;
 
 #[test]
 fn a_refund_takes_the_mentors_share_once() {
@@ -392,77 +390,4 @@ fn nothing_is_begun_while_something_is_under_way_and_nothing_is_restored_to_who_
     assert!(matches!(look(&case, &policy), Finding::Blocked(..)));
     case.payment.flag = None;
     assert!(adjust(&case, &policy).is_some());
-}
-
-#[derive(Debug, Clone)]
-enum Happening {
-    Refund(i64),
-    RefundFails(usize),
-    Dispute(usize, &'static str),
-    Flag(bool),
-    ByHand(i64),
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    let status = prop::sample::select(vec!["warning_needs_response", "needs_response", "won", "lost", "mystery"]);
-    prop_oneof![
-        (1..6_000_i64).prop_map(Happening::Refund),
-        (0..4_usize).prop_map(Happening::RefundFails),
-        (0..2_usize, status).prop_map(|(which, status)| Happening::Dispute(which, status)),
-        any::<bool>().prop_map(Happening::Flag),
-        (1..3_000_i64).prop_map(Happening::ByHand),
-    ]
-}
-
-fn happens(case: &mut Case, what: &Happening, n: usize) {
-    match what {
-        Happening::Refund(amount) => {
-            let left = case.payment.amount.saturating_sub(case.payment.refunded).get();
-            if left > 0 {
-                refund(case, &format!("re_{n}"), *amount.min(&left));
-            }
-        }
-        Happening::RefundFails(which) => {
-            if let Some(refund) = case.refunds.get_mut(*which) {
-                refund.failed = true;
-            }
-            count_refunds(case);
-        }
-        Happening::Dispute(which, status) => dispute(case, &format!("du_{which}"), 4_000, status),
-        Happening::Flag(raised) => case.payment.flag = raised.then(|| "f".into()),
-        Happening::ByHand(amount) => {
-            let transfer = &mut position(case).transfers[0];
-            transfer.reversed = add(transfer.reversed, minor(*amount)).min(transfer.amount);
-        }
-    }
-}
-
-proptest! {
-    /// Whatever happens, and whether or not Stripe gives the money back, it comes to an end; the mentor never holds more
-    /// than the facts allow, and what is held less was taken by other hands.
-    #[test]
-    fn it_always_comes_to_rest_at_the_mentors_share(
-        happenings in prop::collection::vec((happening(), any::<bool>()), 1..12),
-        reverse in any::<bool>(),
-        share in 1..=10_000_i64,
-    ) {
-        let action = if reverse { LateAction::Reverse } else { LateAction::Alert };
-        let policy = policy(action, action);
-        let mut case = paid();
-        position(&mut case).first.gross = minor(share);
-        position(&mut case).transfers[0].amount = minor(share);
-        let mut by_hand = 0;
-        for (n, (what, covered)) in happenings.iter().enumerate() {
-            let before = position(&mut case).transfers[0].reversed.get();
-            happens(&mut case, what, n);
-            by_hand += position(&mut case).transfers[0].reversed.get() - before;
-            settle(&mut case, &policy, if *covered { ALL } else { 0 });
-            let held = case.position.as_ref().unwrap().held();
-            let target = target(&case, case.position.as_ref().unwrap(), &policy, None).get();
-            prop_assert!(held <= target, "holds {held}, should hold {target}");
-            if case.payment.flag.is_none() && case.disputes.iter().all(|d| standing(&d.status) == Standing::Cleared) {
-                prop_assert!(held + by_hand >= target, "holds {held} of {target}, {by_hand} by hand");
-            }
-        }
-    }
 }

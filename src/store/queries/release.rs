@@ -101,13 +101,14 @@ fn disputes_unread(decision: &Decision) -> bool {
 async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<Utc>) -> Result<(), TxError> {
     tracing::error!(payment.id = id, %error, "it is held until its row is mended");
     let asleep = (payments::next_check_at.eq(None::<Timestamp>), payments::updated_at.eq(Timestamp::from(now)));
-    let said = (asleep, payments::transfer_error.eq(error.to_string()));
+    let error = error.to_string();
+    let said = (asleep, payments::transfer_error.eq(&error));
     let row = payments::table.find(id);
-    diesel::update(row).set(said).execute(conn).await?;
     // One that was paid stays paid, whatever became of its row.
+    let paid = ["transferred", "netted", "releasing"];
+    diesel::update(row.filter(payments::status.eq_any(paid))).set(said).execute(conn).await?;
     let held = (payments::status.eq("held"), payments::hold_reasons.eq("unreadable"));
-    let unpaid = row.filter(payments::status.ne_all(["transferred", "netted", "releasing"]));
-    diesel::update(unpaid).set((asleep, held)).execute(conn).await?;
+    diesel::update(row.filter(payments::status.ne_all(paid))).set((said, held)).execute(conn).await?;
     Ok(())
 }
 
