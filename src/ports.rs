@@ -9,6 +9,7 @@ mod inbox;
 mod mailer;
 mod store;
 mod views;
+mod withdrawals;
 
 pub use asks::*;
 pub use books::*;
@@ -19,6 +20,7 @@ pub use inbox::*;
 pub use mailer::*;
 pub use store::*;
 pub use views::*;
+pub use withdrawals::*;
 
 use std::time::Duration;
 

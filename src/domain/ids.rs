@@ -117,6 +117,10 @@ number_id!(
     RequestId
 );
 number_id!(
+    /// A withdrawal's row.
+    WithdrawalId
+);
+number_id!(
     /// A release run's row.
     RunId
 );

@@ -38,3 +38,4 @@ pub mod session;
 pub mod settle;
 pub mod timetable;
 pub mod triage;
+pub mod withdrawal;
