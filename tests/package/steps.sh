@@ -33,6 +33,11 @@ expected_contents() {
 -rw-r--r-- 0/0 ./usr/share/doc/payoutd/CHANGELOG.md
 -rw-r--r-- 0/0 ./usr/share/doc/payoutd/README.md
 -rw-r--r-- 0/0 ./usr/share/doc/payoutd/copyright
+-rw-r--r-- 0/0 ./usr/share/doc/payoutd/examples/builder_sessions.toml
+-rw-r--r-- 0/0 ./usr/share/doc/payoutd/examples/discuno.toml
+-rw-r--r-- 0/0 ./usr/share/doc/payoutd/examples/fx_orleans.toml
+-rw-r--r-- 0/0 ./usr/share/doc/payoutd/examples/humanchat.toml
+-rw-r--r-- 0/0 ./usr/share/doc/payoutd/examples/mentorship.toml
 -rw-r--r-- 0/0 ./usr/share/fish/vendor_completions.d/payoutd.fish
 -rw-r--r-- 0/0 ./usr/share/zsh/vendor-completions/_payoutd
 FILES

@@ -1,0 +1,46 @@
+//! Builder sessions: `checkout.session.completed` and failed payments, refunds in the dashboard, GBP, and books that are
+//! compared with Stripe's.
+
+use super::*;
+use payoutd::app::sandbox::{NewRefund, Pay, PayResult};
+
+fn session(id: &str) -> Pay {
+    Pay::new(12_000, "gbp").metadata("builderId", "linus").metadata("sessionId", id).transfer_group(id)
+}
+
+on_both_databases! {
+    async fn a_week_of_builder_sessions(db: TestDb) {
+        let builders = Platform::opens(db, "builder_sessions", 80).await;
+        builders.mentor("linus", "GB", "gbp");
+
+        // One is paid, one is declined, one is refunded before its window ends and one after.
+        let paid = builders.pays(session("P-paid"));
+        builders.pays(session("P-declined").result(PayResult::Fails));
+        let early = builders.pays(session("P-early"));
+        let late = builders.pays(session("P-late"));
+        builders.time_passes(40);
+        let refund = |charge: &str, amount_minor| NewRefund { charge: charge.to_owned(), amount_minor, pending: false };
+        builders.sandbox.refund(refund(&early.charge, None)).expect("refundable");
+        builders.time_passes(0);
+        builders.webhooks_arrive().await;
+
+        builders.reaches("P-paid", "transferred").await;
+        builders.reaches("P-late", "transferred").await;
+        builders.reaches("P-early", "refunded").await;
+        builders.reaches("P-declined", "unpaid").await;
+        assert_eq!((builders.left(&paid), builders.left(&late), builders.left(&early)), (10_800, 10_800, 0));
+        builders.email("linus@example.org", "108.00 GBP").await;
+
+        // Half of one goes back in the dashboard after its transfer: half of the builder's part does, too.
+        builders.sandbox.refund(refund(&late.charge, Some(6_000))).expect("refundable");
+        builders.webhooks_arrive().await;
+        builders.cron().await;
+        builders.until("half is taken back", async || {
+            builders.cron().await;
+            builders.left(&late) == 5_400
+        }).await;
+        builders.webhooks_arrive().await;
+        builders.email("linus@example.org", "54.00 GBP").await;
+        builders.books_are_right().await;
+    }
+}
