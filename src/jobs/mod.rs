@@ -136,12 +136,17 @@ impl Jobs {
 
     /// Starts every loop on `tasks`. They end once `stop` is cancelled and what is under way has ended.
     pub fn start(self: &Arc<Self>, tasks: &TaskTracker) {
+        self.start_unscheduled(tasks);
+        tasks.spawn(schedule::keep_time(self.clone()));
+    }
+
+    /// The same without the schedule, whose ticks come by the machine's own clock: runs are kicked from outside.
+    pub fn start_unscheduled(self: &Arc<Self>, tasks: &TaskTracker) {
         tasks.spawn(release::wake_held_by_settings(self.clone()));
         tasks.spawn(project::keep_projecting(self.clone()));
         tasks.spawn(release::keep_releasing(self.clone()));
         tasks.spawn(rescue::keep_rescuing(self.clone()));
         tasks.spawn(mail::keep_mailing(self.clone()));
-        tasks.spawn(schedule::keep_time(self.clone()));
     }
 
     /// The breaker, for health.
@@ -172,6 +177,7 @@ impl Jobs {
     async fn pause(&self, which: Loop, wait: Duration) -> bool {
         self.pulse.rests(which, wait);
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => false,
             () = self.clock.sleep(wait) => true,
         }
@@ -181,6 +187,7 @@ impl Jobs {
     async fn pause_or(&self, which: Loop, hint: &Notify, wait: Duration) -> bool {
         self.pulse.rests(which, wait);
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => false,
             () = hint.notified() => true,
             () = self.clock.sleep(wait) => true,

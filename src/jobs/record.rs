@@ -54,6 +54,7 @@ async fn keep_recording(
     loop {
         pulse.rests(Loop::Record, IDLE);
         let came = tokio::select! {
+            biased;
             came = waiting.recv_many(&mut group, GROUP) => came,
             () = clock.sleep(IDLE) => continue,
         };

@@ -29,6 +29,7 @@ pub(super) async fn keep_releasing(jobs: Arc<Jobs>) {
     loop {
         jobs.pulse.rests(Loop::Release, IDLE);
         tokio::select! {
+            biased;
             () = jobs.stop.cancelled() => return,
             () = jobs.signals.release.notified() => {}
             () = jobs.clock.sleep(IDLE) => continue,
@@ -230,6 +231,7 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
     while failed.is_none() {
         jobs.pulse.works(Loop::Release);
         tokio::select! {
+            biased;
             taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
                 if taken == 0 {
                     break;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{Answer, text};
 use super::pace::Pace;
 use super::request::{API_VERSION, Call};
-use super::transport::Transport;
+use super::transport::{Exchange, Transport};
 use super::{Settings, SetupError};
 use crate::domain::triage::Failure;
 use crate::ports::{Called, Clock};
@@ -29,7 +29,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Calls Stripe, over connections that it keeps open. One is enough for a daemon; share it with an `Arc`.
 pub struct Client {
-    transport: Transport,
+    transport: Arc<dyn Exchange>,
     base: String,
     authorization: HeaderValue,
     pace: Pace,
@@ -41,10 +41,16 @@ pub struct Client {
 impl Client {
     /// Sets the client up; connects to nothing yet.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let base = settings.checked_base()?;
         let plain = settings.api_base.scheme() == "http";
+        let transport = Arc::new(Transport::new(plain, settings.concurrency)?);
+        Self::over(transport, settings, clock)
+    }
+
+    /// The same over another way to Stripe than the network.
+    pub fn over(transport: Arc<dyn Exchange>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let base = settings.checked_base()?;
         Ok(Self {
-            transport: Transport::new(plain, settings.concurrency)?,
+            transport,
             base,
             authorization: authorization(&settings.secret_key)?,
             pace: Pace::new(settings.requests_per_second),

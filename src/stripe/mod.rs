@@ -15,3 +15,4 @@ pub use client::Client;
 pub use request::API_VERSION;
 pub use settings::{Settings, SetupError};
 pub use signature::{DEFAULT_TOLERANCE, Signatures};
+pub use transport::{Exchange, Received};

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{HeaderMap, Request, Response, StatusCode};
@@ -22,14 +23,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than servers keep idle connections, so that we are the ones who close them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// One HTTP exchange, however it is made: over the network, or in a simulation.
+#[async_trait]
+pub trait Exchange: Send + Sync {
+    /// Sends the request and reads the answer; all of it ends by the deadline. [`Failure::NotSent`] is said only when no
+    /// byte of the request can have left.
+    async fn exchange(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Received, Failure>;
+}
+
+/// Exchanges over the network.
 pub(super) struct Transport {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// An answer's head, with its body or what broke it.
-pub(super) struct Received {
+pub struct Received {
+    /// The HTTP status.
     pub status: StatusCode,
+    /// Its headers.
     pub headers: HeaderMap,
+    /// Its body.
     pub body: Result<Bytes, Failure>,
 }
 
@@ -55,13 +68,12 @@ impl Transport {
             .build(schemes.enable_http1().wrap_connector(tcp));
         Ok(Self { http })
     }
+}
 
-    /// Sends the request and reads the answer; all of it ends by the deadline. Redirects are answers like any other.
-    pub(super) async fn exchange(
-        &self,
-        mut request: Request<Full<Bytes>>,
-        deadline: Instant,
-    ) -> Result<Received, Failure> {
+#[async_trait]
+impl Exchange for Transport {
+    /// Redirects are answers like any other.
+    async fn exchange(&self, mut request: Request<Full<Bytes>>, deadline: Instant) -> Result<Received, Failure> {
         // Set just before the request is handed to a connection. When the deadline passes and it is not set, the
         // request was still waiting to be connected, and died with the future.
         let connection = capture_connection(&mut request);
