@@ -8,6 +8,7 @@ use super::show;
 use crate::app;
 use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
+use crate::domain::money::Currency;
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
 use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
@@ -59,13 +60,17 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("refunded", amount(payment.refunded));
     line("platform fee", amount(fee));
     line("mentor is due", amount(payment.mentor_due()));
+    if let Some(by) = payment.conversion() {
+        let (settled, part) = (by.into.display(by.settled), by.into.display(payment.mentor_pay()));
+        line("settled as", format!("{settled}, of which {part} is the mentor's"));
+    }
     line("mentor", mentor(view));
     line("booking", payment.booking_id.clone().unwrap_or_else(|| "-".into()));
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
     for (name, minor) in position(view) {
-        line(name, show::signed(payment.currency, minor));
+        line(name, show::signed(paid_in(view), minor));
     }
     outln!("\nDecision: {}", headline(view, policy, now));
     let paid = payment.transfer_id.is_some();
@@ -78,6 +83,11 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     outln!("\nWhat happened");
     let rows = story.iter().map(|entry| vec![show::time(entry.at), entry.kind.clone(), entry.what.clone()]);
     outln!("{}", show::table(&["when", "kind", "what"], &[], rows));
+}
+
+/// What the mentor is or was paid in.
+fn paid_in(view: &PaymentView) -> Currency {
+    view.case.position.as_ref().map_or(view.case.payment.pay_currency(), |position| position.currency)
 }
 
 /// Where the mentor's part is, once it was paid: what is nothing is left out, but for what they have of it.
@@ -153,6 +163,8 @@ fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> R
         "next_check_at": view.next_check_at,
         "transfer_id": payment.transfer_id,
         "livemode": payment.livemode,
+        "settled": payment.conversion().map(|by| json!({"currency": by.into, "amount_minor": by.settled})),
+        "mentor_paid_in": paid_in(view),
         "position": view.case.position.as_ref().map(|_| position_json(view)),
         "mentor_owes_minor": view.case.debt,
         "timeline": story,
@@ -170,6 +182,7 @@ fn position_json(view: &PaymentView) -> serde_json::Value {
         })
     };
     json!({
+        "currency": position.currency,
         "transfers": position.transfers.iter().map(transfer).collect::<Vec<_>>(),
         "reversed_by_payoutd_minor": position.reversed_by_us,
         "restored_minor": position.restored,

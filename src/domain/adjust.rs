@@ -86,6 +86,7 @@ fn target(case: &Case, position: &Position, policy: &Policy, without: Option<&st
     for dispute in disputes {
         gone = add(gone, dispute.amount);
         let bears_fee = policy.after.mentor_pays_dispute_fee && standing(&dispute.status) == Standing::Lost;
+        let bears_fee = bears_fee && dispute.fee_currency == position.currency;
         fees = add(fees, if bears_fee { dispute.fee } else { MinorUnits::ZERO });
     }
     let first = &position.first;
@@ -93,7 +94,7 @@ fn target(case: &Case, position: &Position, policy: &Policy, without: Option<&st
     let share = if first.kept == MinorUnits::ZERO {
         MinorUnits::ZERO
     } else {
-        first.gross.share(kept, first.kept, case.payment.currency.step())
+        first.gross.share(kept, first.kept, position.currency.step())
     };
     share.saturating_sub(fees)
 }
@@ -126,7 +127,7 @@ fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits
     let action = match position.reversible() {
         Some(transfer) => Action::Order(Order::Reversal(ReversalOrder {
             amount: amount.min(transfer.left()),
-            currency: case.payment.currency,
+            currency: position.currency,
             transfer_id: transfer.id.clone(),
             payment_id: case.payment.id,
         })),
@@ -194,10 +195,11 @@ fn restore_order(
     let destination = account.ok_or("the mentor has no Stripe account")?;
     let charge_id = payment.charge_id.clone().ok_or("its charge is not known")?;
     let transfer_group = super::release::transfer_group(payment, &charge_id);
-    let fits = add(position.left(), amount) <= payment.amount;
+    let room = if position.currency == payment.currency { Some(payment.amount) } else { settled_in(case, position) };
+    let fits = room.is_some_and(|room| add(position.left(), amount) <= room);
     Ok(TransferOrder {
         amount,
-        currency: payment.currency,
+        currency: position.currency,
         destination,
         source_transaction: fits.then_some(charge_id),
         transfer_group,
@@ -205,7 +207,13 @@ fn restore_order(
         netted: MinorUnits::ZERO,
         kept: MinorUnits::ZERO,
         refunds: Vec::new(),
+        converted: None,
     })
+}
+
+/// What of the currency that the mentor was paid in came in for the charge.
+fn settled_in(case: &Case, position: &Position) -> Option<MinorUnits> {
+    case.payment.conversion().filter(|conversion| conversion.into == position.currency).map(|by| by.settled)
 }
 
 /// Whether nothing but the amount, or a lost dispute that the amount knows of, speaks against paying.

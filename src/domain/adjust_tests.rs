@@ -29,6 +29,7 @@ pub(super) fn paid() -> Case {
             booking_id: None,
             currency: usd(),
             settlement_currency: None,
+            settlement_amount: None,
             amount: minor(10_000),
             mentor_amount: minor(9_000),
             refunded: MinorUnits::ZERO,
@@ -67,6 +68,7 @@ pub(super) fn paid() -> Case {
         debt: MinorUnits::ZERO,
         position: Some(Position {
             mentor_id: MentorId::new("ada"),
+            currency: usd(),
             first: FirstOrder { gross: minor(9_000), netted: MinorUnits::ZERO, kept: minor(10_000), refunds: vec![] },
             transfers: vec![TransferStanding {
                 id: TransferId::new("tr_1"),
@@ -108,6 +110,7 @@ pub(super) fn dispute(case: &mut Case, id: &str, amount: i64, status: &str) {
         amount: minor(amount),
         currency: usd(),
         fee: minor(1_500),
+        fee_currency: usd(),
         status: status.into(),
         reason: "general".into(),
     });

@@ -23,6 +23,7 @@ fn charged() -> PaymentFigures {
     PaymentFigures {
         mentor: Some(ada()),
         currency: usd(),
+        conversion: None,
         collected: true,
         amount: minor(10_000),
         mentor_amount: minor(9_000),
@@ -52,6 +53,7 @@ fn dispute(status: &str, amount: i64, fee: i64) -> Dispute {
         amount: minor(amount),
         currency: usd(),
         fee: minor(fee),
+        fee_currency: usd(),
         status: status.into(),
         reason: "fraudulent".into(),
     }

@@ -8,6 +8,7 @@ pub mod asked;
 pub mod assemble;
 pub mod breaker;
 pub mod capture;
+pub mod conversion;
 pub mod dispute;
 pub mod event;
 pub mod event_object;

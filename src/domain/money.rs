@@ -38,6 +38,13 @@ impl MinorUnits {
         round_half_up(i128::from(self.0) * i128::from(part.0), i128::from(whole.0), step)
     }
 
+    /// The same, rounded down.
+    pub fn part_down(self, part: MinorUnits, whole: MinorUnits, step: i64) -> Self {
+        let unit = i128::from(whole.0) * i128::from(step);
+        let rounded = i128::from(self.0) * i128::from(part.0) / unit * i128::from(step);
+        Self(i64::try_from(rounded).unwrap_or(i64::MAX))
+    }
+
     /// `self` times a rate in basis points (1/100 of a percent), rounded half up to a multiple of `step`.
     pub fn basis_points(self, bps: u16, step: i64) -> Self {
         round_half_up(i128::from(self.0) * i128::from(bps), 10_000, step)

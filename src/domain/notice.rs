@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::conversion::Converted;
 use super::ids::{MentorId, OperationId, PaymentId, RequestId};
 use super::mentor::{Capability, Mentor};
 use super::money::{Currency, MinorUnits};
@@ -54,6 +55,9 @@ pub enum Notice {
         /// What more was due, and went towards what the mentor owes.
         #[serde(default)]
         netted: MinorUnits,
+        /// How the mentor's part became this currency, where the customer paid in another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        converted: Option<Converted>,
     },
     /// To the mentor: all of a payment went towards what they owe.
     Netted {
@@ -319,15 +323,20 @@ impl Notice {
     }
 }
 
-/// A payment as emails speak of it, with the amount that the mentor is due now.
+/// A payment as emails speak of it, with an amount in its own currency.
 pub fn brief(payment: &Payment, mentor: Option<&Mentor>, amount: MinorUnits) -> PaymentBrief {
+    brief_in(payment.currency, payment, mentor, amount)
+}
+
+/// The same with an amount in another currency, such as what the mentor was paid in.
+pub fn brief_in(currency: Currency, payment: &Payment, mentor: Option<&Mentor>, amount: MinorUnits) -> PaymentBrief {
     let named = mentor.and_then(|m| m.name.clone());
     PaymentBrief {
         payment_id: payment.id,
         booking_id: payment.booking_id.clone(),
         mentor: named.or_else(|| payment.mentor_id.as_ref().map(ToString::to_string)),
         amount_minor: amount,
-        currency: payment.currency,
+        currency,
     }
 }
 

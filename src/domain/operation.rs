@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::conversion::Converted;
 use super::facts::{RefundFact, ReversalFact, Source, TransferFact};
 use super::ids::{
     AccountId, ChargeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, PaymentKey, RefundId, RequestId,
@@ -52,6 +53,9 @@ pub struct TransferOrder {
     /// The refunds that this measure knew of.
     #[serde(default)]
     pub refunds: Vec<RefundId>,
+    /// How the mentor's part became this currency, where the charge settled in another than it was made in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub converted: Option<Converted>,
 }
 
 impl TransferOrder {
@@ -83,6 +87,7 @@ impl TransferOrder {
             netted: plan.netted,
             kept: plan.kept,
             refunds: plan.refunds.clone(),
+            converted: plan.converted,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::facts::TransferFact;
 use super::ids::{RequestId, TransferId};
 use super::late;
 use super::money::MinorUnits;
-use super::notice::{Notice, Outgoing, PaymentBrief, brief};
+use super::notice::{Notice, Outgoing, PaymentBrief, brief_in};
 use super::operation::{Done, Operation, OperationState, Order, TransferOrder};
 use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
 use super::policy::{Policy, RetryPolicy};
@@ -121,7 +121,8 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
-        let paid = Notice::Paid { payment: brief, at: self.now, netted: order.netted };
+        let (netted, converted) = (order.netted, order.converted);
+        let paid = Notice::Paid { payment: brief, at: self.now, netted, converted };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
         let by_now = may_be_paid(self.case, self.policy);
         let payment = &self.case.payment;
@@ -310,7 +311,8 @@ impl Context<'_> {
 
     /// The payment as emails speak of it, with the operation's amount.
     pub(super) fn brief(&self) -> PaymentBrief {
-        brief(&self.case.payment, self.case.mentor.as_ref(), self.op.order.amount())
+        let order = &self.op.order;
+        brief_in(order.currency(), &self.case.payment, self.case.mentor.as_ref(), order.amount())
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::conversion::Conversion;
 use super::ids::{ChargeId, IntentId, MentorId, PaymentId, TransferId};
 use super::money::{Currency, MinorUnits};
 use super::session::Session;
@@ -152,6 +153,8 @@ pub struct Payment {
     pub currency: Currency,
     /// What the charge settled in, once read from Stripe.
     pub settlement_currency: Option<Currency>,
+    /// What of that currency came in for all of it, before Stripe's fees.
+    pub settlement_amount: Option<MinorUnits>,
     /// What the customer paid.
     pub amount: MinorUnits,
     /// The mentor's part of it, before refunds.
@@ -194,6 +197,26 @@ impl Payment {
         }
         let kept = self.amount.saturating_sub(self.refunded);
         self.mentor_amount.share(kept, self.amount, self.currency.step())
+    }
+
+    /// How the charge became another currency, where it did and that is known.
+    pub fn conversion(&self) -> Option<Conversion> {
+        let into = self.settlement_currency.filter(|settled| *settled != self.currency)?;
+        let settled = self.settlement_amount?;
+        let charged = Some(self.amount).filter(|amount| *amount > MinorUnits::ZERO)?;
+        Some(Conversion { from: self.currency, charged, into, settled })
+    }
+
+    /// What the mentor is paid in: Stripe transfers a charge's money only in what it settled in.
+    /// <https://docs.stripe.com/connect/separate-charges-and-transfers#transfer-availability>
+    pub fn pay_currency(&self) -> Currency {
+        self.conversion().map_or(self.currency, |conversion| conversion.into)
+    }
+
+    /// What the mentor is due now in [`Self::pay_currency`].
+    pub fn mentor_pay(&self) -> MinorUnits {
+        let due = self.mentor_due();
+        self.conversion().map_or(due, |conversion| conversion.payable(due))
     }
 
     /// Whether all of it went back to the customer.

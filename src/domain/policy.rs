@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
 use super::money::{Currency, MinorUnits};
+use super::payment::words;
 use super::session::CancellationPolicy;
 
 /// The operator's settings, as the rules see them.
@@ -33,6 +34,31 @@ pub struct Policy {
     pub cancellation: CancellationPolicy,
     /// When authorised payments are captured.
     pub capture: CapturePolicy,
+    /// What is sent of a payment that is not simply sent.
+    pub sending: SendingPolicy,
+}
+
+words!(
+    /// What to do with a charge that settled in another currency than it was made in.
+    OtherSettlement {
+        /// Wait for a person.
+        Hold = "hold",
+        /// Transfer what the mentor's part became where it settled.
+        Convert = "convert",
+    }
+);
+
+/// What the operator decided about payments that cannot be sent just as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendingPolicy {
+    /// A charge that settled in another currency.
+    pub other_settlement: OtherSettlement,
+}
+
+impl Default for SendingPolicy {
+    fn default() -> Self {
+        Self { other_settlement: OtherSettlement::Hold }
+    }
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -129,6 +155,7 @@ impl Policy {
             require_completion: false,
             cancellation: CancellationPolicy::default(),
             capture: CapturePolicy::default(),
+            sending: SendingPolicy::default(),
         }
     }
 }

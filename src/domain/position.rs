@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, MentorId, RefundId, TransferId};
-use super::money::MinorUnits;
+use super::money::{Currency, MinorUnits};
 use super::payment::words;
 
 words!(
@@ -69,6 +69,8 @@ impl TransferStanding {
 pub struct Position {
     /// Who was paid, whoever the payment names by now.
     pub mentor_id: MentorId,
+    /// In what they were paid; every amount here is in it, but for what the first order says of the charge.
+    pub currency: Currency,
     /// What the first transfer was ordered as; what went towards a debt stands in it.
     pub first: FirstOrder,
     /// All our transfers of it, the oldest first.
@@ -94,7 +96,7 @@ pub struct FirstOrder {
     pub gross: MinorUnits,
     /// What of that went towards a debt.
     pub netted: MinorUnits,
-    /// What of the charge had not been refunded then.
+    /// What of the charge had not been refunded then, in the charge's currency.
     pub kept: MinorUnits,
     /// The refunds that were known then.
     pub refunds: Vec<RefundId>,

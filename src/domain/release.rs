@@ -7,13 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::adjust::{Position, RefundLine};
 use super::ask::Asked;
+use super::conversion::Converted;
 use super::dispute::{Dispute, Standing, standing};
 use super::hold::Hold;
 use super::ids::{AccountId, ChargeId, MentorId, PaymentId, RefundId, TransferId};
 use super::mentor::{Account, Capability, Mentor, NOT_FOUND};
 use super::money::{Currency, MinorUnits};
 use super::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
-use super::policy::Policy;
+use super::policy::{OtherSettlement, Policy};
 use super::reason::Reason;
 
 /// All that is known about one payment.
@@ -33,7 +34,7 @@ pub struct Case {
     pub foreign_transfer: Option<TransferId>,
     /// The refunds of its charge.
     pub refunds: Vec<RefundLine>,
-    /// What the mentor owes by now in the payment's currency.
+    /// What the mentor owes by now in the currency that they are paid in.
     pub debt: MinorUnits,
     /// Where the mentor's part is; `None` until it was paid.
     pub position: Option<Position>,
@@ -75,6 +76,8 @@ pub struct Plan {
     pub kept: MinorUnits,
     /// The refunds that this knows of.
     pub refunds: Vec<RefundId>,
+    /// How the mentor's part became this currency, where it did.
+    pub converted: Option<Converted>,
 }
 
 /// Whether to pay now. Reasons against it come first, all of them; then the times before which it is not tried.
@@ -111,7 +114,7 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
     let payee = payee(case);
     match (payee, reasons.is_empty(), &case.payment.charge_id) {
         (Ok((mentor_id, destination)), true, Some(charge_id)) => {
-            Ok(plan(case, mentor_id, destination, charge_id, policy.minimum(case.payment.currency)))
+            Ok(plan(case, mentor_id, destination, charge_id, policy.minimum(case.payment.pay_currency())))
         }
         (payee, _, charge_id) => {
             if charge_id.is_none() && case.payment.collection == Collection::Paid {
@@ -154,18 +157,20 @@ pub fn window_ends(paid_at: DateTime<Utc>, window: Duration) -> DateTime<Utc> {
 
 fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId, least: MinorUnits) -> Plan {
     let payment = &case.payment;
-    let netted = netted(payment.mentor_due(), case.debt, least);
+    let due = payment.mentor_pay();
+    let netted = netted(due, case.debt, least);
     Plan {
         payment_id: payment.id,
         mentor_id,
         destination,
         charge_id: charge_id.clone(),
-        amount: payment.mentor_due().saturating_sub(netted),
-        currency: payment.currency,
+        amount: due.saturating_sub(netted),
+        currency: payment.pay_currency(),
         transfer_group: transfer_group(payment, charge_id),
         netted,
         kept: payment.amount.saturating_sub(payment.refunded),
         refunds: case.refunds.iter().filter(|r| !r.failed).map(|r| r.id.clone()).collect(),
+        converted: payment.conversion().map(|by| Converted { by, due: payment.mentor_due() }),
     }
 }
 
@@ -189,8 +194,11 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
     if payment.refunded_in_full() {
         return vec![Reason::RefundedInFull];
     }
-    let (due, least) = (payment.mentor_due(), policy.minimum(payment.currency));
-    let settled = payment.settlement_currency.filter(|settled| *settled != payment.currency);
+    let currency = payment.pay_currency();
+    let (due, least) = (payment.mentor_pay(), policy.minimum(currency));
+    let other = payment.settlement_currency.filter(|settled| *settled != payment.currency);
+    // One whose amount is not known yet is read right before the transfer, and decided again.
+    let settled = other.filter(|_| policy.sending.other_settlement == OtherSettlement::Hold);
     [
         (payment.livemode != policy.livemode).then_some(Reason::OtherMode),
         payment.destination_charge.then_some(Reason::DestinationCharge),
@@ -198,7 +206,7 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
         case.foreign_transfer.clone().map(Reason::TransferredElsewhere),
         payment.fee_conflict.clone().map(Reason::FeeConflict),
         settled.map(|settled| Reason::OtherSettlement(settled, payment.currency)),
-        (due < least).then_some(Reason::BelowMinimum(payment.currency, due, least)),
+        (due < least).then_some(Reason::BelowMinimum(currency, due, least)),
     ]
     .into_iter()
     .flatten()

@@ -75,7 +75,7 @@ pub(super) async fn claim(
             return Ok(Claimed::Submit(Box::new(operation)));
         }
         Action::Owe(amount) | Action::Forgive(amount) => {
-            let debtor = Debtor { mentor_id, currency: case.payment.currency, payment_id: id };
+            let debtor = Debtor { mentor_id, currency: position.currency, payment_id: id };
             let because = (adjustment.cause.as_str(), adjustment.generation);
             match adjustment.action {
                 Action::Owe(_) => {

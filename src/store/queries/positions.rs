@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::adjust::{FirstOrder, Position, TransferStanding};
 use crate::domain::ids::{AccountId, MentorId, TransferId};
-use crate::domain::money::MinorUnits;
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::operation::{OperationKind, OperationState, Order};
 use crate::ports::StoreError;
 use crate::store::db::TxError;
@@ -52,6 +52,7 @@ struct TransferRow {
 struct Entry {
     payment_id: i64,
     mentor_id: String,
+    currency: String,
     kind: String,
     amount: i64,
     cause: String,
@@ -100,7 +101,7 @@ impl Paid {
         }
         let operations: Vec<&Op> = self.operations.iter().filter(|op| op.payment_id == row.id).collect();
         let entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.payment_id == row.id).collect();
-        let Some((mentor_id, first)) = first_order(row, &operations, &entries)? else {
+        let Some((mentor_id, currency, first)) = first_order(row, &operations, &entries)? else {
             // Transferred by hand in the database, or before payoutd: nothing is known to be taken back.
             return Ok(None);
         };
@@ -109,6 +110,7 @@ impl Paid {
         let what = format!("payment {}", row.id);
         Ok(Some(Position {
             mentor_id,
+            currency,
             first,
             transfers: self.standings(&operations)?,
             reversed_by_us: minor(&what, confirmed(OperationKind::Reversal))?,
@@ -147,12 +149,12 @@ fn amount_of(operations: &[&Op], kind: OperationKind, state: OperationState) -> 
     wanted.filter_map(|op| Order::read(kind, &op.parameters).ok()).map(|order| order.amount().get()).sum()
 }
 
-/// Who was paid, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
+/// Who was paid in what, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
 fn first_order(
     row: &PaymentRow,
     operations: &[&Op],
     entries: &[&Entry],
-) -> Result<Option<(MentorId, FirstOrder)>, StoreError> {
+) -> Result<Option<(MentorId, Currency, FirstOrder)>, StoreError> {
     let confirmed = operations.iter().find(|op| op.kind == "transfer" && op.state == "confirmed");
     if let Some(op) = confirmed {
         let what = format!("operation {}'s parameters", op.id);
@@ -165,13 +167,15 @@ fn first_order(
             let what = format!("payment {}", row.id);
             (first.gross, first.kept) = (minor(&what, row.mentor_amount)?, minor(&what, row.amount)?);
         }
-        return Ok(Some((MentorId::new(&op.mentor_id), first)));
+        return Ok(Some((MentorId::new(&op.mentor_id), order.currency, first)));
     }
     let Some((entry, measure)) = entries.iter().find_map(|entry| Some((entry, entry.measure.as_ref()?))) else {
         return Ok(None);
     };
     let first = json(format!("the measure of payment {}", row.id), measure)?;
-    Ok(Some((MentorId::new(&entry.mentor_id), first)))
+    let what = format!("a debt entry of payment {}", row.id);
+    let currency = Currency::parse(&entry.currency).map_err(|e| corrupt(what, e))?;
+    Ok(Some((MentorId::new(&entry.mentor_id), currency, first)))
 }
 
 /// Causes that an operation or an entry has answered, with the highest generation of each, in the order of the first.

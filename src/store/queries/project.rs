@@ -193,12 +193,13 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
         let kept_stamp = stamp(kept_stamp);
         let since = [(says.paid_at, kept_says.paid_at), (says.authorized_at, kept_says.authorized_at)];
         let same = says.collection == kept_says.collection && source.kind == SourceKind::PaymentIntent;
-        let settled = says.settlement_currency.or(kept_says.settlement_currency);
+        let settled = [&says, &kept_says].map(|says| (says.settlement_currency, says.settlement_amount));
+        let settled = settled.into_iter().find(|(currency, _)| currency.is_some()).unwrap_or_default();
         if kept_stamp > newest {
             (newest, says) = (kept_stamp.clone(), kept_says.clone());
         }
         // What a charge settled in never changes, and only some tellings say it.
-        says.settlement_currency = settled;
+        (says.settlement_currency, says.settlement_amount) = settled;
         // An object is paid or authorised once, however often it is told or read.
         if same && says.captured_later {
             [says.paid_at, says.authorized_at] = since.map(|(told, kept)| told.into_iter().chain(kept).min());
@@ -339,7 +340,10 @@ macro_rules! described {
             payments::customer_name.eq(&$p.customer_name),
             payments::customer_email.eq(&$p.customer_email),
             payments::currency.eq($p.currency.code()),
-            payments::settlement_currency.eq($p.settlement_currency.as_ref().map(|c| c.code())),
+            (
+                payments::settlement_currency.eq($p.settlement_currency.as_ref().map(|c| c.code())),
+                payments::settlement_amount.eq($p.settlement_amount.map(|amount| amount.get())),
+            ),
             payments::amount.eq($p.amount.get()),
             payments::platform_fee.eq($p.split.platform_fee.get()),
             payments::mentor_amount.eq($p.split.mentor_amount.get()),

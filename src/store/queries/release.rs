@@ -368,9 +368,12 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     Ok(())
 }
 
-/// Wakes what a minimum or the key's mode held.
+/// Wakes what a setting held: a minimum, the key's mode, what to do with other currencies.
 pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<usize, TxError> {
-    let by_settings = payments::hold_reasons.like("%below_minimum%").or(payments::hold_reasons.like("%other_mode%"));
+    let by_settings = payments::hold_reasons
+        .like("%below_minimum%")
+        .or(payments::hold_reasons.like("%other_mode%"))
+        .or(payments::hold_reasons.like("%other_settlement_currency%"));
     let held = payments::table.filter(payments::status.eq("held").and(by_settings));
     let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
     Ok(diesel::update(held).set(due).execute(conn).await?)
