@@ -83,6 +83,7 @@ async fn requests() -> Vec<Seen> {
         netted: MinorUnits::ZERO,
         kept: MinorUnits::new(10_000).unwrap(),
         refunds: vec![],
+        carried: MinorUnits::ZERO,
         converted: None,
     };
     let order = Order::Transfer(order);

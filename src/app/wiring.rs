@@ -135,7 +135,10 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             warn_before: config.capture.warn_before,
             cancel_before: config.capture.cancel_before,
         },
-        sending: SendingPolicy { other_settlement: config.release.settlement_currency },
+        sending: SendingPolicy {
+            other_settlement: config.release.settlement_currency,
+            small_amounts: config.release.small_amounts,
+        },
     })
 }
 

@@ -8,7 +8,7 @@ use super::show;
 use crate::app;
 use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
-use crate::domain::money::Currency;
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
 use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
@@ -93,18 +93,22 @@ fn paid_in(view: &PaymentView) -> Currency {
 /// Where the mentor's part is, once it was paid: what is nothing is left out, but for what they have of it.
 fn position(view: &PaymentView) -> Vec<(&'static str, i64)> {
     let debt = ("mentor owes", view.case.debt.get());
+    let credit = ("kept for mentor", view.case.credit.get());
     let Some(position) = &view.case.position else {
-        return [debt].into_iter().filter(|(_, minor)| *minor != 0).collect();
+        return [debt, credit].into_iter().filter(|(_, minor)| *minor != 0).collect();
     };
     let of = |amount: fn(&TransferStanding) -> i64| position.transfers.iter().map(amount).sum::<i64>();
     let lines = [
         ("sent", of(|transfer| transfer.amount.get())),
+        ("of earlier ones", position.taken.get()),
+        ("carried over", position.carried.get()),
         ("taken back", of(|transfer| transfer.reversed.get())),
         ("paid again", position.restored.get()),
         ("kept for a debt", position.first.netted.get()),
         ("owed because of it", position.owed.get()),
         ("mentor has of it", position.held()),
         debt,
+        credit,
     ];
     lines.into_iter().filter(|(name, minor)| *minor != 0 || *name == "mentor has of it").collect()
 }
@@ -119,6 +123,9 @@ fn mentor(view: &PaymentView) -> String {
 
 fn headline(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> String {
     match decide(&view.case, policy, now) {
+        Decision::Release(plan) if plan.carried_over > MinorUnits::ZERO => {
+            "carry it over; it is too small to be sent alone".into()
+        }
         Decision::Release(_) => "pay; nothing speaks against it".into(),
         Decision::Wait(_) => format!("wait: {}", show::why(view, policy, now)),
         Decision::Hold(_) if view.case.payment.transfer_id.is_some() => "done: it is paid".into(),
@@ -167,6 +174,7 @@ fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> R
         "mentor_paid_in": paid_in(view),
         "position": view.case.position.as_ref().map(|_| position_json(view)),
         "mentor_owes_minor": view.case.debt,
+        "mentor_credit_minor": view.case.credit,
         "timeline": story,
     }))
 }
@@ -187,6 +195,8 @@ fn position_json(view: &PaymentView) -> serde_json::Value {
         "reversed_by_payoutd_minor": position.reversed_by_us,
         "restored_minor": position.restored,
         "netted_minor": position.first.netted,
+        "carried_minor": position.carried,
+        "sent_of_earlier_minor": position.taken,
         "owed_minor": position.owed,
         "held_by_mentor_minor": position.held(),
     })

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use super::checker::Checker;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw, words};
-use crate::domain::policy::OtherSettlement;
+use crate::domain::policy::{OtherSettlement, SmallAmounts};
 use crate::domain::timetable::Timetable;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -86,8 +86,11 @@ pub struct Release {
     pub require_completion: bool,
     /// What to do with a charge that settled in another currency.
     pub settlement_currency: OtherSettlement,
+    /// What to do with a part below the currency's minimum.
+    pub small_amounts: SmallAmounts,
 }
 
+words!(SmallAmounts { "hold" => SmallAmounts::Hold, "carry" => SmallAmounts::Carry });
 words!(OtherSettlement { "hold" => OtherSettlement::Hold, "convert" => OtherSettlement::Convert });
 
 impl Release {
@@ -100,6 +103,7 @@ impl Release {
             funds_retry: r.take("release.funds_retry", HOUR),
             require_completion: r.take("release.require_completion", false),
             settlement_currency: r.take("release.settlement_currency", OtherSettlement::Hold),
+            small_amounts: r.take("release.small_amounts", SmallAmounts::Hold),
         }
     }
 

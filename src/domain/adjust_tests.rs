@@ -66,6 +66,7 @@ pub(super) fn paid() -> Case {
         foreign_transfer: None,
         refunds: vec![],
         debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
         position: Some(Position {
             mentor_id: MentorId::new("ada"),
             currency: usd(),
@@ -77,6 +78,8 @@ pub(super) fn paid() -> Case {
                 reversed: MinorUnits::ZERO,
             }],
             reversed_by_us: MinorUnits::ZERO,
+            carried: MinorUnits::ZERO,
+            taken: MinorUnits::ZERO,
             restored: MinorUnits::ZERO,
             owed: MinorUnits::ZERO,
             repayable: MinorUnits::ZERO,
@@ -160,7 +163,16 @@ pub(super) fn settle(case: &mut Case, policy: &Policy, mut covered: i64) -> Vec<
             }
             Action::Forgive(amount) => {
                 at.owed = at.owed.saturating_sub(*amount);
+                // What was carried over paid off what was owed for it.
+                if at.transfers.is_empty() {
+                    at.repayable = add(at.repayable, *amount);
+                }
                 ("forgive", *amount)
+            }
+            Action::Credit(amount) => {
+                at.carried = add(at.carried, *amount);
+                at.restored = add(at.restored, *amount);
+                ("credit", *amount)
             }
         };
         assert!(amount > MinorUnits::ZERO, "nothing was asked for: {adjustment:?}");

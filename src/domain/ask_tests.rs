@@ -59,6 +59,7 @@ fn case(amount: i64, code: &str) -> Case {
         foreign_transfer: None,
         refunds: vec![],
         debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
         position: None,
         asked: Asked::default(),
     }
@@ -100,7 +101,7 @@ fn amounts_that_are_asked_for() {
         (1_000, "jpy", 0, Ask::Amount(1_001), "no: 1,001 JPY is more than the 1,000 JPY that are left of the payment"),
         (10_000, "kwd", 0, Ask::Amount(5_010), "refund 5010"),
         (10_000, "kwd", 0, Ask::Amount(5_005), "no: 5.005 KWD cannot be refunded: the smallest step is 0.010 KWD"),
-        (10_000, "isk", 0, Ask::Amount(150), "no: 1.50 ISK cannot be refunded: the smallest step is 1.00 ISK"),
+        (10_000, "isk", 0, Ask::Amount(150), "no: 1.50 ISK cannot be refunded: the smallest step is 1 ISK"),
     ] {
         let mut case = asking(case(amount, code), ask);
         case.payment.refunded = minor(refunded);

@@ -31,7 +31,7 @@ pub struct Converted {
 impl Conversion {
     /// What can be paid for part of the charge: rounded down, since nobody pays out more than came in.
     pub fn payable(&self, part: MinorUnits) -> MinorUnits {
-        self.settled.part_down(part, self.charged, self.into.step())
+        self.settled.part_down(part, self.charged, self.into.payout_step())
     }
 
     /// What part of the charge stands in the books as: rounded half up, as Stripe does it.
@@ -67,6 +67,7 @@ mod tests {
             ("usd", 10_000, "kwd", 30_775, 9_000, 27_690),
             ("eur", 10_000, "isk", 1_449_900, 9_000, 1_304_900),
             ("kwd", 10_000, "gbp", 2_513, 9_000, 2_261),
+            ("eur", 10_000, "huf", 3_912_345, 9_000, 3_521_100),
             // Nothing is left of it.
             ("idr", 10_000, "usd", 62, 100, 0),
             ("usd", 10_000, "eur", 0, 9_000, 0),
@@ -87,7 +88,7 @@ mod tests {
             let due = due.min(charged);
             let paid = conversion.payable(minor(due));
             prop_assert!(i128::from(paid.get()) * i128::from(charged) <= i128::from(settled) * i128::from(due));
-            prop_assert_eq!(paid.get() % conversion.into.step(), 0);
+            prop_assert_eq!(paid.get() % conversion.into.payout_step(), 0);
             prop_assert!(paid <= conversion.booked(minor(due)));
         }
     }

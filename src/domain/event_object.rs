@@ -87,7 +87,7 @@ pub(super) struct Charge {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum BalanceTransaction {
-    Object { currency: String, amount: i64 },
+    Object { currency: String, amount: Option<i64> },
     Id(#[expect(dead_code, reason = "only the expanded form says what came in")] String),
 }
 

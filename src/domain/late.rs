@@ -9,7 +9,7 @@ use super::operation::Operation;
 use super::payment::Payment;
 use super::policy::Policy;
 use super::reason::Reason;
-use super::release::Case;
+use super::release::{Case, Plan};
 
 /// Alerts about objections that no money follows: once for each objection.
 pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
@@ -71,8 +71,24 @@ pub fn objection(case: &Case, key: &str, reason: &Reason) -> Outgoing {
     Outgoing::to_admin(notice, "paid_despite", format!("{}:{key}", payment.id), Some(payment.id))
 }
 
-/// A payment that went wholly towards a debt.
-pub fn netted(case: &Case) -> Option<Outgoing> {
+/// A payment of which this much is kept for a later transfer, and what is kept by now with it.
+fn carried(case: &Case, amount: MinorUnits) -> Option<Outgoing> {
+    let payment = &case.payment;
+    let summary = brief_in(payment.pay_currency(), payment, case.mentor.as_ref(), amount);
+    let together = case.credit.checked_add(amount).unwrap_or(amount);
+    let notice = Notice::Carried { payment: summary, together };
+    Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("carried:{}", payment.id), true)
+}
+
+/// A payment of which nothing was sent: it went towards a debt, or is kept.
+pub fn kept(case: &Case, plan: &Plan) -> Option<Outgoing> {
+    match plan.carried_over {
+        MinorUnits::ZERO => netted(case),
+        amount => carried(case, amount),
+    }
+}
+
+fn netted(case: &Case) -> Option<Outgoing> {
     let payment = &case.payment;
     let summary = brief_in(payment.pay_currency(), payment, case.mentor.as_ref(), payment.mentor_pay());
     let notice = Notice::Netted { payment: summary };

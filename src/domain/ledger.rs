@@ -24,6 +24,8 @@ words!(
         MentorFunds = "mentor_funds",
         /// Asset, by mentor: what they owe the platform.
         MentorDebt = "mentor_debt",
+        /// Liability, by mentor: earned, too small to be sent alone, and kept for a later transfer.
+        MentorCredit = "mentor_credit",
         /// Asset: what banks have taken for disputes that are not decided.
         Disputed = "disputed",
         /// Expense: Stripe's fees for disputes, as far as the platform bears them.
@@ -48,11 +50,13 @@ words!(
         Dispute = "dispute",
         /// The mentor owes, pays off, or is forgiven.
         Debt = "debt",
+        /// What is too small to be sent is kept, or sent with a later payment.
+        Carry = "carry",
     }
 );
 
 words!(
-    /// How a debt changed.
+    /// How a debt changed, or a credit.
     DebtKind {
         /// The mentor owes more.
         Owed = "owed",
@@ -64,6 +68,14 @@ words!(
         Forgiven = "forgiven",
         /// What of the forgiven had been paid off already, and is to be paid to the mentor again.
         Repayable = "repayable",
+        /// Too small to be sent: the mentor has that much more credit.
+        Carried = "carried",
+        /// Credit that is sent with a payment.
+        Taken = "taken",
+        /// The transfer of that payment was not made: it is credit as before.
+        PutBack = "put_back",
+        /// Credit that went towards a debt.
+        Offset = "offset",
     }
 );
 
@@ -182,7 +194,7 @@ pub fn entries(payment: &PaymentFigures) -> Sums {
 /// What the mentor was due when they were paid, and what they were paid, where the two differ.
 pub fn paid_otherwise(payment: &PaymentFigures) -> Option<(MinorUnits, MinorUnits)> {
     let measure = payment.measure.filter(|_| payment.amount > MinorUnits::ZERO)?;
-    let due = payment.mentor_amount.share(measure.kept, payment.amount, payment.currency.step());
+    let due = payment.mentor_amount.share(measure.kept, payment.amount, payment.currency.payout_step());
     let due = payment.conversion.map_or(due, |conversion| conversion.payable(due));
     (due != measure.gross).then_some((due, measure.gross))
 }
@@ -289,7 +301,8 @@ impl Book<'_> {
             }
         }
         if payment.mentor_pays_dispute_fee {
-            let borne = lost_fees.min(earned);
+            let borne = lost_fees - lost_fees % i128::from(payment.booked_in().step());
+            let borne = borne.min(earned);
             self.own(JournalKind::Dispute, Account::DisputeFees, -borne);
             self.own(JournalKind::Dispute, Account::MentorPayable, borne);
         }
@@ -304,10 +317,10 @@ impl Book<'_> {
         let earned = match payment.measure {
             Some(Measure { kept: MinorUnits::ZERO, .. }) if kept == MinorUnits::ZERO => MinorUnits::ZERO,
             Some(measure) if kept <= measure.kept => {
-                measure.gross.share(kept, measure.kept, payment.booked_in().step())
+                measure.gross.share(kept, measure.kept, payment.booked_in().payout_step())
             }
             _ if payment.amount == MinorUnits::ZERO => MinorUnits::ZERO,
-            _ => payment.payable(payment.mentor_amount.share(kept, payment.amount, payment.currency.step())),
+            _ => payment.payable(payment.mentor_amount.share(kept, payment.amount, payment.currency.payout_step())),
         };
         wide(earned)
     }
@@ -331,13 +344,23 @@ impl Book<'_> {
 
     fn debts(&mut self) {
         for debt in &self.payment.debts {
-            let more = match debt.kind {
-                DebtKind::Owed | DebtKind::Returned | DebtKind::Repayable => wide(debt.amount),
-                DebtKind::Netted | DebtKind::Forgiven => -wide(debt.amount),
+            let amount = wide(debt.amount);
+            let (kind, account, other, sum) = match debt.kind {
+                DebtKind::Owed | DebtKind::Returned | DebtKind::Repayable => {
+                    (JournalKind::Debt, Account::MentorDebt, Account::MentorPayable, amount)
+                }
+                DebtKind::Netted | DebtKind::Forgiven => {
+                    (JournalKind::Debt, Account::MentorDebt, Account::MentorPayable, -amount)
+                }
+                DebtKind::Carried | DebtKind::PutBack => {
+                    (JournalKind::Carry, Account::MentorCredit, Account::MentorPayable, -amount)
+                }
+                DebtKind::Taken => (JournalKind::Carry, Account::MentorCredit, Account::MentorPayable, amount),
+                DebtKind::Offset => (JournalKind::Debt, Account::MentorDebt, Account::MentorCredit, -amount),
             };
             let mentor = || Some(debt.mentor.clone());
-            self.post(JournalKind::Debt, Account::MentorDebt, mentor(), debt.currency, more);
-            self.post(JournalKind::Debt, Account::MentorPayable, mentor(), debt.currency, -more);
+            self.post(kind, account, mentor(), debt.currency, sum);
+            self.post(kind, other, mentor(), debt.currency, -sum);
         }
     }
 }

@@ -237,7 +237,8 @@ proptest! {
         let sums = entries(&payment);
         let of = |wanted: &dyn Fn(&Line) -> bool| sums.iter().filter(|(line, _)| wanted(line)).map(|(_, s)| *s).sum::<i128>();
         let on = |account| of(&|line: &Line| line.account == account);
-        let held = -on(Account::MentorPayable) - on(Account::MentorFunds) - on(Account::MentorDebt);
+        let held = -on(Account::MentorPayable) - on(Account::MentorFunds) - on(Account::MentorDebt)
+            - on(Account::MentorCredit);
         prop_assert_eq!(-of(&earned), held);
         prop_assert!(of(&earned) <= 0, "nobody earns less than nothing");
         prop_assert!(-of(&earned) <= wide(payment.mentor_amount).max(payment.measure.map_or(0, |m| wide(m.gross))));

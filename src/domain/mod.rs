@@ -9,6 +9,8 @@ pub mod assemble;
 pub mod breaker;
 pub mod capture;
 pub mod conversion;
+#[cfg(test)]
+mod currency_tests;
 pub mod dispute;
 pub mod event;
 pub mod event_object;
@@ -26,6 +28,7 @@ pub mod outcome;
 pub mod outgoing;
 pub mod payment;
 pub mod policy;
+pub mod portion;
 pub mod position;
 pub mod read;
 pub mod reason;

@@ -55,9 +55,19 @@ pub enum Notice {
         /// What more was due, and went towards what the mentor owes.
         #[serde(default)]
         netted: MinorUnits,
+        /// What of it was kept of earlier payments.
+        #[serde(default)]
+        carried: MinorUnits,
         /// How the mentor's part became this currency, where the customer paid in another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         converted: Option<Converted>,
+    },
+    /// To the mentor: a payment is too small to be sent alone, and is kept for them.
+    Carried {
+        /// Which payment, with what is kept of it.
+        payment: PaymentBrief,
+        /// What is kept for them by now, all in all.
+        together: MinorUnits,
     },
     /// To the mentor: all of a payment went towards what they owe.
     Netted {
@@ -245,6 +255,7 @@ impl Notice {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Paid { .. } => "paid",
+            Self::Carried { .. } => "carried",
             Self::Netted { .. } => "netted",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
@@ -278,6 +289,7 @@ impl Notice {
         matches!(
             self,
             Self::Paid { .. }
+                | Self::Carried { .. }
                 | Self::Netted { .. }
                 | Self::OnHold { .. }
                 | Self::NotPaid { .. }
@@ -303,6 +315,7 @@ impl Notice {
             | Self::PaidDespite { payment, .. }
             | Self::TakenBack { payment, .. }
             | Self::PaidAgain { payment }
+            | Self::Carried { payment, .. }
             | Self::Netted { payment }
             | Self::Owed { payment, .. }
             | Self::DebtRecorded { payment, .. }

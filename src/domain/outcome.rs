@@ -17,7 +17,7 @@ use super::operation::{Done, Operation, OperationState, Order, TransferOrder};
 use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
 use super::policy::{Policy, RetryPolicy};
 use super::reason::Reason;
-use super::release::{Case, may_be_paid};
+use super::release::{Case, before, may_be_paid};
 use super::rescue::{Step, next_step};
 use super::retry;
 use super::triage::{Failure, Verdict, triage};
@@ -121,10 +121,10 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
-        let (netted, converted) = (order.netted, order.converted);
-        let paid = Notice::Paid { payment: brief, at: self.now, netted, converted };
+        let (netted, carried, converted) = (order.netted, order.carried, order.converted);
+        let paid = Notice::Paid { payment: brief, at: self.now, netted, carried, converted };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
-        let by_now = may_be_paid(self.case, self.policy);
+        let by_now = may_be_paid(&before(self.case, order), self.policy);
         let payment = &self.case.payment;
         let kept = payment.amount.saturating_sub(payment.refunded);
         let changed = payment.flag.is_some()

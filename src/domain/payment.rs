@@ -60,6 +60,8 @@ words!(
         Failed = "failed",
         /// The transfer exists. Later refunds and disputes are answered by reversals.
         Transferred = "transferred",
+        /// Too small to be sent alone: it is the mentor's credit, which goes out with a later payment.
+        Carried = "carried",
         /// All of it went towards the mentor's debt; nothing was sent.
         Netted = "netted",
     }
@@ -106,9 +108,9 @@ words!(
 );
 
 impl PaymentStatus {
-    /// Whether the mentor has had their part: by a transfer, or by having their debt reduced.
+    /// Whether the mentor has had their part: by a transfer, as credit, or by having their debt reduced.
     pub fn is_paid(self) -> bool {
-        matches!(self, Self::Transferred | Self::Netted)
+        matches!(self, Self::Transferred | Self::Carried | Self::Netted)
     }
 }
 
@@ -196,7 +198,7 @@ impl Payment {
             return MinorUnits::ZERO;
         }
         let kept = self.amount.saturating_sub(self.refunded);
-        self.mentor_amount.share(kept, self.amount, self.currency.step())
+        self.mentor_amount.share(kept, self.amount, self.currency.payout_step())
     }
 
     /// How the charge became another currency, where it did and that is known.

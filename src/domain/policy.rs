@@ -48,16 +48,28 @@ words!(
     }
 );
 
+words!(
+    /// What to do with a part that is below the currency's minimum.
+    SmallAmounts {
+        /// Wait for a person.
+        Hold = "hold",
+        /// Keep it as the mentor's credit until together they pass the minimum.
+        Carry = "carry",
+    }
+);
+
 /// What the operator decided about payments that cannot be sent just as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendingPolicy {
     /// A charge that settled in another currency.
     pub other_settlement: OtherSettlement,
+    /// A part below the currency's minimum.
+    pub small_amounts: SmallAmounts,
 }
 
 impl Default for SendingPolicy {
     fn default() -> Self {
-        Self { other_settlement: OtherSettlement::Hold }
+        Self { other_settlement: OtherSettlement::Hold, small_amounts: SmallAmounts::Hold }
     }
 }
 
@@ -124,10 +136,12 @@ impl Default for RetryPolicy {
 }
 
 impl Policy {
-    /// The smallest transfer in a currency: what the operator set, at least one minor unit.
+    /// The smallest transfer in a currency: what the operator set, and at least what Stripe can move, rounded up to that.
     pub fn minimum(&self, currency: Currency) -> MinorUnits {
-        let least = MinorUnits::new(1).unwrap_or(MinorUnits::ZERO);
-        self.minimums.get(&currency).copied().unwrap_or(least).max(least)
+        let step = currency.step();
+        let set = self.minimums.get(&currency).copied().unwrap_or_default().get().max(1);
+        let steps = set / step + i64::from(set % step != 0);
+        MinorUnits::new(steps.saturating_mul(step)).unwrap_or_default()
     }
 }
 

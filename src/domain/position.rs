@@ -77,7 +77,11 @@ pub struct Position {
     pub transfers: Vec<TransferStanding>,
     /// What we have taken back.
     pub reversed_by_us: MinorUnits,
-    /// What we have paid again of that.
+    /// What of it is or was the mentor's credit, to be sent with a later transfer.
+    pub carried: MinorUnits,
+    /// What of earlier payments was sent with its transfer, and is not of it.
+    pub taken: MinorUnits,
+    /// What we have paid again of that, or made their credit.
     pub restored: MinorUnits,
     /// What could not be taken back, and is the mentor's debt.
     pub owed: MinorUnits,
@@ -103,10 +107,11 @@ pub struct FirstOrder {
 }
 
 impl Position {
-    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe, or paid off in vain, does
-    /// not. Less than nothing where other hands took back what is owed.
+    /// What the mentor holds of the payment; what paid off a debt or is their credit counts, and what they owe, or paid off
+    /// in vain, does not. Less than nothing where other hands took back what is owed.
     pub fn held(&self) -> i64 {
-        self.left().get() + self.first.netted.get() - self.owed.get() - self.repayable.get()
+        let theirs = self.left().get() + self.first.netted.get() + self.carried.get();
+        theirs - self.taken.get() - self.owed.get() - self.repayable.get()
     }
 
     /// What is left of the transfers.
@@ -117,7 +122,7 @@ impl Position {
     /// The transfer of which most is left; none where Stripe has refused to take back what is left already.
     pub(super) fn reversible(&self) -> Option<&TransferStanding> {
         let most = self.transfers.iter().max_by_key(|transfer| transfer.left());
-        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left() > self.owed)
+        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left().saturating_sub(self.taken) > self.owed)
     }
 
     pub(super) fn generation(&self, cause: &str) -> i32 {

@@ -137,7 +137,8 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
     let captured = charge.amount_captured.filter(|_| collected).unwrap_or(charge.amount);
     let settled = match &charge.balance_transaction {
         Some(object::BalanceTransaction::Object { currency, amount }) => {
-            Some((event.currency(currency)?, event.amount("balance_transaction.amount", *amount)?))
+            let amount = amount.map(|amount| event.amount("balance_transaction.amount", amount)).transpose()?;
+            Some((event.currency(currency)?, amount))
         }
         _ => None,
     };
@@ -166,7 +167,7 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
             destination_charge: charge.transfer_data.is_some(),
             transfer_group: charge.transfer_group,
             settlement_currency: settled.map(|(currency, _)| currency),
-            settlement_amount: settled.map(|(_, amount)| amount),
+            settlement_amount: settled.and_then(|(_, amount)| amount),
             customer_email: charge.receipt_email.or(billed.as_ref().and_then(|b| b.email.clone())),
             customer_name: billed.and_then(|b| b.name),
             metadata: charge.metadata.unwrap_or_default(),

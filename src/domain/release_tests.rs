@@ -73,6 +73,7 @@ fn due() -> Case {
         foreign_transfer: None,
         refunds: vec![],
         debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
         position: None,
         asked: Default::default(),
     }

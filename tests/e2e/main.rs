@@ -19,6 +19,7 @@ mod listener;
 mod mailbox;
 mod outcomes;
 mod refunds;
+mod settlement;
 mod shutdown;
 mod sql;
 mod town;

@@ -159,6 +159,11 @@ impl Town {
         assert_eq!(self.sql.run(&format!("{set} WHERE booking_id = '{booking}'")).await, 1);
     }
 
+    /// Another setting, from the next start on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(key.to_owned(), value.to_owned());
+    }
+
     /// Ends the daemon in order, and starts it again.
     pub async fn restart(&mut self) {
         assert!(self.house.take().expect("a daemon").close().await, "it ends within its grace");

@@ -49,7 +49,13 @@ pub fn payment(id: i64, minor: i64, currency: &str) -> PaymentBrief {
 }
 
 pub fn paid() -> Notice {
-    Notice::Paid { payment: payment(42, 9_000, "usd"), at: at(14, 5), netted: MinorUnits::ZERO, converted: None }
+    Notice::Paid {
+        payment: payment(42, 9_000, "usd"),
+        at: at(14, 5),
+        netted: MinorUnits::ZERO,
+        carried: MinorUnits::ZERO,
+        converted: None,
+    }
 }
 
 /// One or several notices of every kind, by the name of their snapshot.
@@ -78,18 +84,21 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                     payment: payment(43, 123_450, "eur"),
                     at: at(14, 6),
                     netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
                     converted: None,
                 },
                 Notice::Paid {
                     payment: without_booking.clone(),
                     at: at(14, 7),
                     netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
                     converted: None,
                 },
                 Notice::Paid {
                     payment: payment(51, 1_050, "usd"),
                     at: at(14, 7),
                     netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
                     converted: None,
                 },
             ],
@@ -100,6 +109,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                 payment: payment(42, 4_000, "usd"),
                 at: at(14, 5),
                 netted: MinorUnits::new(5_000).unwrap(),
+                carried: MinorUnits::ZERO,
                 converted: None,
             }],
         ),

@@ -106,6 +106,7 @@ fn a_merged_email_stops_at_fifty_lines_and_sums_all() {
             payment: payment(id, 1_001, "usd"),
             at: at(9, 0),
             netted: MinorUnits::ZERO,
+            carried: MinorUnits::ZERO,
             converted: None,
         })
         .collect();
@@ -135,7 +136,13 @@ fn times_are_those_of_the_platform() {
         Tz::Asia__Tokyo,
         &[
             paid(),
-            Notice::Paid { payment: payment(43, 100, "usd"), at: at(16, 0), netted: MinorUnits::ZERO, converted: None },
+            Notice::Paid {
+                payment: payment(43, 100, "usd"),
+                at: at(16, 0),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::ZERO,
+                converted: None,
+            },
         ],
     );
     for words in ["When (Asia/Tokyo)", "2026-03-03 23:05", "2026-03-04 01:00"] {

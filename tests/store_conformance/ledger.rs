@@ -136,9 +136,9 @@ stories! {
                 "entries payment 1 -1000 0 not posted: transfer entries on connected_balance in usd",
                 "entries payment 1 -1000 0 not posted: transfer entries on mentor_payable of m1 in usd",
                 "entries payment 1 1000 0 not posted: transfer entries on mentor_funds of m1 in usd",
-                "balance payment 1 2000 1000 platform_balance in usd, by its rows",
                 "balance payment 1 8000 9000 connected_balance in usd, by its rows",
                 "balance payment 1 -8000 -9000 mentor_funds in usd, by its rows",
+                "balance payment 1 2000 1000 platform_balance in usd, by its rows",
                 "transfer payment 1 9000 8000 transfer tr_1: ordered, and what Stripe made",
             ]),
             ("UPDATE payments SET platform_fee = 2000, mentor_amount = 8000",
@@ -155,7 +155,7 @@ stories! {
                 "balance payment 1 1000 999 platform_balance in usd, by its rows",
                 "journal journal 1 0 -1 its usd entries do not balance",
             ]),
-            ("INSERT INTO mentor_debts VALUES ('m1', 'usd', 5)", "DELETE FROM mentor_debts", vec![
+            ("INSERT INTO mentor_debts (mentor_id, currency, outstanding) VALUES ('m1', 'usd', 5)", "DELETE FROM mentor_debts", vec![
                 "debt mentor m1 0 5 owed in usd, by the debt's entries",
                 "debt mentor m1 0 5 owed in usd, by the ledger",
             ]),

@@ -37,6 +37,25 @@ pub fn paid_again(notices: &[Notice], voice: &Voice) -> Story {
     ended(notices, voice, format!("We have sent you {what} again"), blocks, next)
 }
 
+/// A payment is too small to be sent alone.
+pub fn carried(notices: &[Notice], voice: &Voice) -> Story {
+    let next = "As soon as it is enough together with what you earn next, we send all of it. You need not do anything.";
+    let (what, blocks) = match notices {
+        [Notice::Carried { payment, together }] => {
+            let what = said(payment);
+            let lead = format!("You earned {what}. That is too little to be sent alone, so we keep it for you.");
+            let mut blocks = vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))];
+            if *together > payment.amount_minor {
+                let together = payment.currency.display(*together);
+                blocks.push(Block::say(format!("With what we kept before, that is {together} by now.")));
+            }
+            (what, blocks)
+        }
+        _ => several(notices, voice, "Each of these is too little to be sent alone, so we keep them for you:"),
+    };
+    ended(notices, voice, format!("{what} is kept for your next transfer"), blocks, next)
+}
+
 /// All of a payment went towards what the mentor owes.
 pub fn netted(notices: &[Notice], voice: &Voice) -> Story {
     let next = "It settles that much of what had to go back from earlier payments, so nothing was sent to your Stripe \

@@ -18,12 +18,13 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
          days. You need not do anything.",
     );
     match notices {
-        [Notice::Paid { payment, at, netted, converted }] => {
+        [Notice::Paid { payment, at, netted, carried, converted }] => {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             let mut known = facts(payment, Reader::Mentor);
             known.push(("Sent", time(*at, voice.time_zone)));
             let more = (*netted > MinorUnits::ZERO).then(|| {
-                let (kept, due) = (payment.currency.display(*netted), payment.amount_minor.checked_add(*netted));
+                let own = payment.amount_minor.saturating_sub(*carried);
+                let (kept, due) = (payment.currency.display(*netted), own.checked_add(*netted));
                 let due = due.map(|due| payment.currency.display(due)).unwrap_or_default();
                 Block::say(format!(
                     "You earned {due}; {kept} of it went towards what you owe us from earlier payments."
@@ -32,6 +33,10 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
             let lead = Block::say(format!("We have sent you {what}. The money is now in your Stripe account."));
             let mut blocks = vec![lead, Block::Facts(known)];
             blocks.extend(converted.as_ref().map(other_currency));
+            blocks.extend((*carried > MinorUnits::ZERO).then(|| {
+                let carried = payment.currency.display(*carried);
+                Block::say(format!("{carried} of it is from earlier payments that were too small to be sent alone."))
+            }));
             blocks.extend(more);
             blocks.extend([next, question(voice, Some(payment))]);
             letter(notices, voice, format!("You were paid {what}"), blocks)

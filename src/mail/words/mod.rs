@@ -25,6 +25,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
     }
     Some(match kind {
         Notice::Paid { .. } => mentor::paid(notices, voice),
+        Notice::Carried { .. } => after::carried(notices, voice),
         Notice::Netted { .. } => after::netted(notices, voice),
         Notice::OnHold { .. } => mentor::on_hold(notices, voice),
         Notice::NotPaid { .. } => mentor::not_paid(notices, voice),

@@ -70,6 +70,8 @@ struct Reversal {
 #[derive(QueryableByName)]
 struct Debt {
     #[diesel(sql_type = Text)]
+    what: String,
+    #[diesel(sql_type = Text)]
     mentor_id: String,
     #[diesel(sql_type = Text)]
     currency: String,
@@ -200,7 +202,7 @@ pub(in crate::store) async fn mentors(conn: &mut Conn) -> Result<Vec<Difference>
         let subject = format!("mentor {}", debt.mentor_id);
         for (of, is) in [("by the debt's entries", debt.entered), ("by the ledger", debt.posted)] {
             if debt.outstanding != is {
-                let what = format!("owed in {}, {of}", debt.currency);
+                let what = format!("{} in {}, {of}", debt.what, debt.currency);
                 differences.push(found(AuditCheck::Debt, &subject, is, debt.outstanding, what));
             }
         }

@@ -86,25 +86,35 @@ pub(super) const REVERSALS: &str = "
         JOIN operations AS f ON f.idempotency_key = t.operation_key WHERE f.payment_id = p.id), 0)
     ORDER BY p.id";
 
-/// Debts whose sum is not that of their entries, or not that of the ledger.
+/// Debts and credits whose sum is not that of their entries, or not that of the ledger.
 pub(super) const DEBTS: &str = "
-    SELECT mentor_id, currency, CAST(sum(outstanding) AS BIGINT) AS outstanding, CAST(sum(entered) AS BIGINT) AS entered,
-        CAST(sum(posted) AS BIGINT) AS posted
+    SELECT what, mentor_id, currency, CAST(sum(outstanding) AS BIGINT) AS outstanding,
+        CAST(sum(entered) AS BIGINT) AS entered, CAST(sum(posted) AS BIGINT) AS posted
     FROM (
-        SELECT mentor_id, currency, outstanding, 0 AS entered, 0 AS posted FROM mentor_debts
+        SELECT 'owed' AS what, mentor_id, currency, outstanding, 0 AS entered, 0 AS posted FROM mentor_debts
         UNION ALL
-        SELECT mentor_id, currency, 0, CASE WHEN kind IN ('owed', 'returned', 'repayable') THEN amount ELSE -amount END, 0
+        SELECT 'owed', mentor_id, currency, 0, CASE WHEN kind IN ('owed', 'returned', 'repayable') THEN amount
+            WHEN kind IN ('netted', 'forgiven', 'offset') THEN -amount ELSE 0 END, 0
         FROM debt_entries
         UNION ALL
-        SELECT coalesce(mentor_id, ''), currency, 0, 0, amount FROM ledger_entries WHERE account = 'mentor_debt'
+        SELECT 'owed', coalesce(mentor_id, ''), currency, 0, 0, amount FROM ledger_entries WHERE account = 'mentor_debt'
+        UNION ALL
+        SELECT 'carried over', mentor_id, currency, credit, 0, 0 FROM mentor_debts
+        UNION ALL
+        SELECT 'carried over', mentor_id, currency, 0, CASE WHEN kind IN ('carried', 'put_back') THEN amount
+            WHEN kind IN ('taken', 'offset') THEN -amount ELSE 0 END, 0
+        FROM debt_entries
+        UNION ALL
+        SELECT 'carried over', coalesce(mentor_id, ''), currency, 0, 0, -amount FROM ledger_entries
+        WHERE account = 'mentor_credit'
     ) AS sums
-    GROUP BY mentor_id, currency
+    GROUP BY what, mentor_id, currency
     HAVING sum(outstanding) <> sum(entered) OR sum(outstanding) <> sum(posted)
-    ORDER BY mentor_id, currency LIMIT 1000";
+    ORDER BY mentor_id, currency, what LIMIT 1000";
 
 /// Mentors whose balances do not add up.
 pub(super) const MENTORS: &str = "
     SELECT mentor_id, currency, earned AS should,
-        CAST(pending + held + available + paid - owed AS BIGINT) AS found
-    FROM mentor_balances WHERE earned <> pending + held + available + paid - owed
+        CAST(pending + held + available + carried + paid - owed AS BIGINT) AS found
+    FROM mentor_balances WHERE earned <> pending + held + available + carried + paid - owed
     ORDER BY mentor_id, currency LIMIT 1000";

@@ -1,4 +1,4 @@
-//! Where the mentor's part of payments is once they were paid, and what mentors owe. Asked for paid payments only.
+//! Where the mentor's part of payments is once they were paid, and what mentors owe or have as credit. Asked for paid payments only.
 
 use std::collections::HashMap;
 
@@ -90,7 +90,7 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Paid, T
 }
 
 fn is_paid(row: &PaymentRow) -> bool {
-    matches!(row.status.as_str(), "transferred" | "netted")
+    matches!(row.status.as_str(), "transferred" | "carried" | "netted")
 }
 
 impl Paid {
@@ -107,6 +107,9 @@ impl Paid {
         };
         let confirmed = |kind: OperationKind| amount_of(&operations, kind, OperationState::Confirmed);
         let entered = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.amount).sum::<i64>();
+        // What became credit because of something was paid again; without a cause it is the payment's part itself.
+        let credited =
+            entries.iter().filter(|e| e.kind == "carried" && !e.cause.is_empty()).map(|e| e.amount).sum::<i64>();
         let what = format!("payment {}", row.id);
         Ok(Some(Position {
             mentor_id,
@@ -114,7 +117,9 @@ impl Paid {
             first,
             transfers: self.standings(&operations)?,
             reversed_by_us: minor(&what, confirmed(OperationKind::Reversal))?,
-            restored: minor(&what, confirmed(OperationKind::Restore))?,
+            carried: minor(&what, entered("carried"))?,
+            taken: minor(&what, taken_with(&operations))?,
+            restored: minor(&what, confirmed(OperationKind::Restore) + credited)?,
             owed: minor(&what, entered("owed") - entered("forgiven"))?,
             repayable: minor(&what, entered("repayable"))?,
             answered: answered(&operations, &entries),
@@ -147,6 +152,13 @@ fn is_live(op: &Op) -> bool {
 fn amount_of(operations: &[&Op], kind: OperationKind, state: OperationState) -> i64 {
     let wanted = operations.iter().filter(|op| op.kind == kind.word() && op.state == state.word());
     wanted.filter_map(|op| Order::read(kind, &op.parameters).ok()).map(|order| order.amount().get()).sum()
+}
+
+/// What of the credit was sent with the first transfer.
+fn taken_with(operations: &[&Op]) -> i64 {
+    let sent = operations.iter().filter(|op| op.kind == "transfer" && op.state == "confirmed");
+    let orders = sent.filter_map(|op| Order::read(OperationKind::Transfer, &op.parameters).ok());
+    orders.map(|order| if let Order::Transfer(order) = order { order.carried.get() } else { 0 }).sum()
 }
 
 /// Who was paid in what, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
@@ -193,15 +205,19 @@ fn answered(operations: &[&Op], entries: &[&Entry]) -> Vec<(String, i32)> {
     answered
 }
 
-/// What the mentors of these payments owe, by mentor and currency.
-pub(super) async fn debts(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<(String, String), i64>, TxError> {
+/// What the mentors of these payments owe and have as credit, by mentor and currency.
+pub(super) async fn debts(
+    conn: &mut Conn,
+    rows: &[PaymentRow],
+) -> Result<HashMap<(String, String), (i64, i64)>, TxError> {
     let mut ids: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let owing: Vec<(String, String, i64)> = debts::table
-        .filter(debts::mentor_id.eq_any(ids).and(debts::outstanding.gt(0)))
-        .select((debts::mentor_id, debts::currency, debts::outstanding))
+    let owing: Vec<(String, String, i64, i64)> = debts::table
+        .filter(debts::mentor_id.eq_any(ids))
+        .filter(debts::outstanding.gt(0).or(debts::credit.gt(0)))
+        .select((debts::mentor_id, debts::currency, debts::outstanding, debts::credit))
         .load(conn)
         .await?;
-    Ok(owing.into_iter().map(|(mentor, currency, owed)| ((mentor, currency), owed)).collect())
+    Ok(owing.into_iter().map(|(mentor, currency, owed, credit)| ((mentor, currency), (owed, credit))).collect())
 }
