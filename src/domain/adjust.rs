@@ -121,10 +121,16 @@ fn dispute_counts(dispute: &Dispute, case: &Case, policy: &Policy) -> bool {
 
 fn take_back(case: &Case, position: &Position, policy: &Policy, over: MinorUnits) -> Finding {
     let causes = causes(case, position, policy);
-    let unanswered = causes.iter().find(|cause| position.generation(cause) == 1);
+    let now = target(case, position, policy, None);
+    let share = |cause: &String| target(case, position, policy, Some(cause)).saturating_sub(now);
+    let unanswered = |cause: &&String| position.generation(cause) == 1;
+    // A cause that takes nothing beside the others, such as a refund of what is flagged, must not answer for them: when
+    // they go, what they took is paid again.
+    let weighty = causes.iter().filter(unanswered).find(|cause| share(cause) > MinorUnits::ZERO);
     // What a known cause has already answered for can still be short by a rounding or by a later change of it.
-    let Some(cause) = unanswered.or(causes.last()) else { return Finding::Unexplained(over) };
-    let of_cause = target(case, position, policy, Some(cause)).saturating_sub(target(case, position, policy, None));
+    let cause = weighty.or_else(|| causes.iter().find(unanswered)).or(causes.last());
+    let Some(cause) = cause else { return Finding::Unexplained(over) };
+    let of_cause = share(cause);
     let several = causes.iter().filter(|cause| position.generation(cause) == 1).count() > 1;
     let amount = if several && of_cause > MinorUnits::ZERO { of_cause.min(over) } else { over };
     let action = match position.reversible() {
@@ -229,8 +235,13 @@ fn settled_in(case: &Case, position: &Position) -> Option<MinorUnits> {
 
 /// Whether nothing but the amount, or a lost dispute that the amount knows of, speaks against paying.
 fn may_be_restored(case: &Case, policy: &Policy) -> Result<(), String> {
-    let known =
-        |reason: &Reason| matches!(reason, Reason::BelowMinimum(..) | Reason::DisputeLost(..) | Reason::RefundedInFull);
+    let known = |reason: &Reason| {
+        // In what it was sent is what it is sent in again.
+        matches!(
+            reason,
+            Reason::BelowMinimum(..) | Reason::OtherSettlement(..) | Reason::DisputeLost(..) | Reason::RefundedInFull
+        )
+    };
     let reasons = may_be_paid(case, policy).err().unwrap_or_default();
     let against: Vec<String> = reasons.iter().filter(|r| !known(r)).map(Reason::sentence).collect();
     if against.is_empty() { Ok(()) } else { Err(against.join("; ")) }

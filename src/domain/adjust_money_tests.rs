@@ -99,6 +99,26 @@ fn the_fee_of_a_dispute_is_borne_only_in_the_currency_that_it_was_taken_in() {
     assert_eq!(position(&mut case).held(), 4_500 - 1_230);
 }
 
+#[test]
+fn a_dispute_in_another_currency_moves_nothing() {
+    let (mut case, policy) = (paid(), policy(LateAction::Reverse, LateAction::Alert));
+    dispute(&mut case, "du_1", 10_000, "lost");
+    case.disputes[0].currency = Currency::parse("jpy").unwrap();
+    assert_eq!(look(&case, &policy), Finding::Settled);
+}
+
+#[test]
+fn the_fee_of_a_lost_dispute_is_borne_by_whom_the_operator_says() {
+    let mut policy = policy(LateAction::Alert, LateAction::Alert);
+    for (mentor_pays, taken) in [(false, 4_500), (true, 6_000)] {
+        policy.after.mentor_pays_dispute_fee = mentor_pays;
+        let mut case = paid();
+        dispute(&mut case, "du_1", 5_000, "lost");
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 9_000 - taken);
+    }
+}
+
 fn carries() -> Policy {
     let mut policy = alerts();
     policy.sending.small_amounts = SmallAmounts::Carry;

@@ -268,18 +268,6 @@ fn a_dispute_that_was_won_is_paid_again_once() {
 }
 
 #[test]
-fn the_fee_of_a_lost_dispute_is_borne_by_whom_the_operator_says() {
-    let mut policy = policy(LateAction::Alert, LateAction::Alert);
-    for (mentor_pays, taken) in [(false, 4_500), (true, 6_000)] {
-        policy.after.mentor_pays_dispute_fee = mentor_pays;
-        let mut case = paid();
-        dispute(&mut case, "du_1", 5_000, "lost");
-        settle(&mut case, &policy, ALL);
-        assert_eq!(position(&mut case).held(), 9_000 - taken);
-    }
-}
-
-#[test]
 fn what_stripe_will_not_give_back_is_owed_and_forgiven_with_its_cause() {
     let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Alert));
     dispute(&mut case, "du_1", 10_000, "lost");
@@ -375,14 +363,6 @@ fn what_nothing_explains_is_left_and_told() {
 }
 
 #[test]
-fn a_dispute_in_another_currency_moves_nothing() {
-    let (mut case, policy) = (paid(), policy(LateAction::Reverse, LateAction::Alert));
-    dispute(&mut case, "du_1", 10_000, "lost");
-    case.disputes[0].currency = Currency::parse("jpy").unwrap();
-    assert_eq!(look(&case, &policy), Finding::Settled);
-}
-
-#[test]
 fn the_debt_is_that_of_whom_was_paid() {
     let (mut case, policy) = (paid(), policy(LateAction::Reverse, LateAction::Alert));
     dispute(&mut case, "du_1", 10_000, "needs_response");
@@ -405,4 +385,18 @@ fn nothing_is_begun_while_something_is_under_way_and_nothing_is_restored_to_who_
     assert!(matches!(look(&case, &policy), Finding::Blocked(..)));
     case.payment.flag = None;
     assert!(adjust(&case, &policy).is_some());
+}
+
+#[test]
+fn a_flag_that_is_lifted_gives_back_what_it_took_beside_a_refund() {
+    for refunded in [1, 5_000] {
+        let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Reverse));
+        refund(&mut case, "re_1", refunded);
+        case.payment.flag = Some("identity in doubt".into());
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 0);
+        case.payment.flag = None;
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 9_000 - refunded * 9 / 10, "{refunded} refunded");
+    }
 }

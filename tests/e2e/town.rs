@@ -33,7 +33,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 /// The status words, for assertions.
 pub mod status {
     pub use payoutd::domain::payment::PaymentStatus::{
-        Authorized, Failed, Netted, Pending, Refunded, Releasing, Transferred, Unpaid,
+        Authorized, Carried, Failed, Netted, Pending, Refunded, Releasing, Transferred, Unpaid,
     };
 }
 

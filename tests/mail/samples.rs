@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use mailparse::ParsedMail;
+use payoutd::domain::conversion::{Conversion, Converted};
 use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId};
 use payoutd::domain::money::{Currency, MinorUnits};
 use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
@@ -58,6 +59,17 @@ pub fn paid() -> Notice {
     }
 }
 
+/// 100.00 USD that came in as 92.00 EUR.
+fn converted() -> Converted {
+    let [usd, eur] = ["usd", "eur"].map(|code| Currency::parse(code).unwrap());
+    let [charged, settled, due] = [10_000, 9_200, 9_000].map(|minor| MinorUnits::new(minor).unwrap());
+    Converted { by: Conversion { from: usd, charged, into: eur, settled }, due }
+}
+
+fn kept(id: i64, minor: i64, together: i64) -> Notice {
+    Notice::Carried { payment: payment(id, minor, "usd"), together: MinorUnits::new(together).unwrap() }
+}
+
 /// One or several notices of every kind, by the name of their snapshot.
 pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
     let mut all = to_mentors();
@@ -103,6 +115,29 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                 },
             ],
         ),
+        (
+            "paid_converted",
+            vec![Notice::Paid {
+                payment: payment(42, 8_280, "eur"),
+                at: at(14, 5),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::ZERO,
+                converted: Some(converted()),
+            }],
+        ),
+        (
+            "paid_carried",
+            vec![Notice::Paid {
+                payment: payment(42, 1_350, "usd"),
+                at: at(14, 5),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::new(900).unwrap(),
+                converted: None,
+            }],
+        ),
+        ("carried", vec![kept(42, 450, 450)]),
+        ("carried_again", vec![kept(43, 450, 900)]),
+        ("carried_merged", vec![kept(42, 450, 450), kept(43, 450, 900)]),
         (
             "paid_netted",
             vec![Notice::Paid {

@@ -86,7 +86,7 @@ stories! {
         let balance = balance(&w).await;
         assert_eq!(serde_json::to_value(&balance).expect("JSON"), json!({
             "currency": "usd", "earned_minor": 36_000, "pending_minor": 9_000, "held_minor": 9_000,
-            "available_minor": 9_000, "paid_minor": 9_000, "withdrawn_minor": withdrawn, "owed_minor": 0,
+            "available_minor": 9_000, "carried_minor": 0, "paid_minor": 9_000, "withdrawn_minor": withdrawn, "owed_minor": 0,
         }));
         assert_eq!(w.store.balances(MentorId::new("nobody")).await.expect("read"), []);
         is_clean(&w).await;
@@ -161,6 +161,8 @@ stories! {
             ]),
             ("UPDATE payments SET currency = 'xyz'", "UPDATE payments SET currency = 'usd'", vec![
                 "unreadable payment 1 - - the database holds a payment 1 that cannot be read: currency `xyz`",
+                "balance payment 1 -9000 1000 platform_balance in usd, by its rows",
+                "balance payment 1 10000 0 platform_balance in xyz, by its rows",
             ]),
         ] {
             w.tampers(damage).await;
