@@ -176,3 +176,17 @@ fn what_is_too_small_to_be_paid_again_is_credited() {
         assert_eq!(settle(&mut case, &carries(), ALL), [(RefundId::new("re_1").to_string(), 2, word, amount)]);
     }
 }
+
+#[test]
+fn a_flag_that_is_lifted_gives_back_what_it_took_beside_a_refund() {
+    for (refunded, left) in [(1, 8_999), (5_000, 4_500)] {
+        let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Reverse));
+        refund(&mut case, "re_1", refunded);
+        case.payment.flag = Some("identity in doubt".into());
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), 0);
+        case.payment.flag = None;
+        settle(&mut case, &policy, ALL);
+        assert_eq!(position(&mut case).held(), left, "{refunded} refunded");
+    }
+}

@@ -386,17 +386,3 @@ fn nothing_is_begun_while_something_is_under_way_and_nothing_is_restored_to_who_
     case.payment.flag = None;
     assert!(adjust(&case, &policy).is_some());
 }
-
-#[test]
-fn a_flag_that_is_lifted_gives_back_what_it_took_beside_a_refund() {
-    for refunded in [1, 5_000] {
-        let (mut case, policy) = (paid(), policy(LateAction::Alert, LateAction::Reverse));
-        refund(&mut case, "re_1", refunded);
-        case.payment.flag = Some("identity in doubt".into());
-        settle(&mut case, &policy, ALL);
-        assert_eq!(position(&mut case).held(), 0);
-        case.payment.flag = None;
-        settle(&mut case, &policy, ALL);
-        assert_eq!(position(&mut case).held(), 9_000 - refunded * 9 / 10, "{refunded} refunded");
-    }
-}

@@ -3,7 +3,7 @@
 use super::*;
 use crate::books::comes_to_rest;
 use crate::settlement::books_are_right;
-use payoutd::app::sandbox::{Ending, NewRefund, Paid};
+use payoutd::app::sandbox::{Ending, Fault, NewRefund, Paid};
 use payoutd::domain::ids::MentorId;
 use payoutd::ports::Books;
 

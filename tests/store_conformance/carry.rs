@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use payoutd::domain::adjust::{Action, adjust};
+use payoutd::domain::adjust::adjust;
 use payoutd::domain::operation::{Operation, Order, TransferOrder};
 use payoutd::domain::policy::{Policy, SendingPolicy, SmallAmounts};
 use payoutd::domain::rescue::{Step, next_step};

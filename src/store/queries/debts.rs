@@ -29,7 +29,6 @@ pub(super) struct Debtor<'a> {
 pub(super) async fn lock(conn: &mut Conn, mentors: &[&str]) -> Result<(), TxError> {
     let owing = debts::table
         .filter(debts::mentor_id.eq_any(mentors))
-        .filter(debts::outstanding.gt(0).or(debts::credit.gt(0)))
         .order((debts::mentor_id, debts::currency))
         .select(debts::mentor_id);
     let _locked: Vec<String> = locked!(owing).load(conn).await?;

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
 use super::{Conn, cases, debts, intent, ledger, outbox, paid, project};
-use crate::domain::ids::{PaymentId, PaymentKey};
+use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
 use crate::domain::operation::{OperationState, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
@@ -169,14 +169,15 @@ pub(in crate::store) async fn claim(
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
     let mut claimed = Vec::with_capacity(ready.len());
-    let mut met = HashSet::new();
+    let mut met: HashSet<MentorId> = HashSet::new();
     for (row, mut case) in rows.iter().zip(cases) {
         // One before it may have paid off the debt, or sent the credit.
-        if let (Some(mentor), true) = (case.payment.mentor_id.clone(), case.position.is_none())
-            && !met.insert((mentor.clone(), case.payment.pay_currency()))
-        {
+        let known = case.payment.mentor_id.clone().filter(|mentor| met.contains(mentor) && case.position.is_none());
+        if let Some(mentor) = known {
             (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
         }
+        met.extend(case.payment.mentor_id.clone());
+        met.extend(case.position.as_ref().map(|position| position.mentor_id.clone()));
         claimed.push(claim_one(conn, row, &case, lease, policy, now).await?);
     }
     ledger::post(conn, &rows, policy, now).await?;
