@@ -129,6 +129,7 @@ fn headline(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::U
         Decision::Release(_) => "pay; nothing speaks against it".into(),
         Decision::Wait(_) => format!("wait: {}", show::why(view, policy, now)),
         Decision::Hold(_) if view.case.payment.transfer_id.is_some() => "done: it is paid".into(),
+        Decision::Hold(_) if view.case.payment.status.is_paid() => "done, with nothing sent:".into(),
         Decision::Hold(reasons) if reasons.len() == 1 => "do not pay, because".into(),
         Decision::Hold(reasons) => format!("do not pay, for {} reasons", reasons.len()),
     }

@@ -95,6 +95,20 @@ fn netted(case: &Case) -> Option<Outgoing> {
     Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("netted:{}", payment.id), false)
 }
 
+/// What is owed of a payment that was never sent comes out of what is kept for the mentor, as far as there is as much.
+pub fn owed_or_kept_less(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
+    let was_sent = case.position.as_ref().is_none_or(|position| !position.transfers.is_empty());
+    let less = if was_sent { MinorUnits::ZERO } else { amount.min(case.credit) };
+    let rest = amount.saturating_sub(less);
+    let kept_less = (less > MinorUnits::ZERO).then(|| {
+        let payment = brief_in(paid_in(case), &case.payment, case.mentor.as_ref(), less);
+        let key = format!("kept_less:{}:{cause}", case.payment.id);
+        Outgoing::to_mentor(case.mentor.as_ref(), Notice::KeptLess { payment, why: why(cause) }, key, false)
+    });
+    let owed = if rest > MinorUnits::ZERO { owed(case, cause, rest) } else { Vec::new() };
+    kept_less.flatten().into_iter().chain(owed).collect()
+}
+
 /// A debt: there was nothing left to take back.
 pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
     let payment = &case.payment;

@@ -69,6 +69,13 @@ pub enum Notice {
         /// What is kept for them by now, all in all.
         together: MinorUnits,
     },
+    /// To the mentor: less is kept for them, since something speaks against a payment that was.
+    KeptLess {
+        /// Which payment, with what is kept less.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
+    },
     /// To the mentor: all of a payment went towards what they owe.
     Netted {
         /// Which payment, with what was due.
@@ -256,6 +263,7 @@ impl Notice {
         match self {
             Self::Paid { .. } => "paid",
             Self::Carried { .. } => "carried",
+            Self::KeptLess { .. } => "kept_less",
             Self::Netted { .. } => "netted",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
@@ -290,6 +298,7 @@ impl Notice {
             self,
             Self::Paid { .. }
                 | Self::Carried { .. }
+                | Self::KeptLess { .. }
                 | Self::Netted { .. }
                 | Self::OnHold { .. }
                 | Self::NotPaid { .. }
@@ -316,6 +325,7 @@ impl Notice {
             | Self::TakenBack { payment, .. }
             | Self::PaidAgain { payment }
             | Self::Carried { payment, .. }
+            | Self::KeptLess { payment, .. }
             | Self::Netted { payment }
             | Self::Owed { payment, .. }
             | Self::DebtRecorded { payment, .. }

@@ -101,6 +101,8 @@ on_both_databases! {
         town.deliver().await;
         comes_to_rest(&town).await;
         assert_eq!(kept(&town).await, ["0 450"]);
+        town.email("ada@example.org", "comes out of what we keep for your next transfer").await;
+        assert!(town.mailbox.find("admin@example.com", "could not be taken back").is_empty());
         books_are_right(&town).await;
         town.next_second().await;
         town.sandbox.settle_refund(&back, Ending::Fails).expect("it can come back");

@@ -137,6 +137,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
         ),
         ("carried", vec![kept(42, 450, 450)]),
         ("carried_again", vec![kept(43, 450, 900)]),
+        ("kept_less", vec![Notice::KeptLess { payment: payment(42, 450, "usd"), why: REFUNDED.into() }]),
         ("carried_merged", vec![kept(42, 450, 450), kept(43, 450, 900)]),
         (
             "paid_netted",

@@ -81,7 +81,7 @@ pub(super) async fn claim(
                 Action::Owe(_) => {
                     let key = format!("{}:{}", adjustment.cause, adjustment.generation);
                     debts::owe(conn, &debtor, *amount, because, now).await?;
-                    outbox::write(conn, &late::owed(case, &key, *amount), policy, now).await?;
+                    outbox::write(conn, &late::owed_or_kept_less(case, &key, *amount), policy, now).await?;
                 }
                 Action::Credit(_) => credits::carry(conn, &debtor, *amount, because, None, now).await?,
                 _ => debts::forgive(conn, &debtor, *amount, because, now).await?,
