@@ -257,9 +257,9 @@ fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> 
 mod tests;
 
 #[cfg(test)]
-#[path = "adjust_property_tests.rs"]
-mod property;
+#[path = "adjust_at_random.rs"]
+mod at_random;
 
 #[cfg(test)]
-#[path = "adjust_money_tests.rs"]
+#[path = "adjust_money.rs"]
 mod money;

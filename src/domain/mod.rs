@@ -10,7 +10,7 @@ pub mod breaker;
 pub mod capture;
 pub mod conversion;
 #[cfg(test)]
-mod currency_tests;
+mod currencies;
 pub mod dispute;
 pub mod event;
 pub mod event_object;
