@@ -4,9 +4,9 @@
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::policy::SmallAmounts;
     use super::super::tests::{ALL, count_refunds, dispute, minor, paid, policy, position, refund, settle};
     use super::super::*;
+    use crate::domain::policy::SmallAmounts;
 
     #[derive(Debug, Clone)]
     enum Happening {
@@ -96,7 +96,7 @@ mod tests {
             let mut policy = policy(action, action);
             if carries {
                 policy.sending.small_amounts = SmallAmounts::Carry;
-                policy.minimums.insert(super::super::super::money::Currency::parse("usd").unwrap(), minor(2_000));
+                policy.minimums.insert(crate::domain::money::Currency::parse("usd").unwrap(), minor(2_000));
             }
             let mut case = of(share, left);
             let mut by_hand = 0;

@@ -3,11 +3,11 @@
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::ids::RefundId;
-    use super::super::super::money::Currency;
-    use super::super::super::policy::SmallAmounts;
     use super::super::tests::{ALL, count_refunds, dispute, minor, paid, policy, position, refund, settle};
     use super::super::*;
+    use crate::domain::ids::RefundId;
+    use crate::domain::money::Currency;
+    use crate::domain::policy::SmallAmounts;
 
     fn currency(code: &str) -> Currency {
         Currency::parse(code).unwrap()
