@@ -83,6 +83,8 @@ async fn requests() -> Vec<Seen> {
         netted: MinorUnits::ZERO,
         kept: MinorUnits::new(10_000).unwrap(),
         refunds: vec![],
+        carried: MinorUnits::ZERO,
+        converted: None,
     };
     let order = Order::Transfer(order);
     client.carry_out(&key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();

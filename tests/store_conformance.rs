@@ -16,6 +16,8 @@ mod accounts;
 mod after;
 #[path = "store_conformance/away.rs"]
 mod away;
+#[path = "store_conformance/carry.rs"]
+mod carry;
 #[path = "store_conformance/constraints.rs"]
 mod constraints;
 #[path = "store_conformance/decision.rs"]

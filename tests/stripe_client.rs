@@ -39,6 +39,8 @@ fn order() -> TransferOrder {
         netted: MinorUnits::ZERO,
         kept: MinorUnits::new(10_000).unwrap(),
         refunds: vec![],
+        carried: MinorUnits::ZERO,
+        converted: None,
     }
 }
 

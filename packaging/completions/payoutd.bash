@@ -1697,7 +1697,7 @@ _payoutd() {
             fi
             case "${prev}" in
                 --status)
-                    COMPREPLY=($(compgen -W "unpaid authorized pending held refunded releasing failed transferred netted" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "unpaid authorized pending held refunded releasing failed transferred carried netted" -- "${cur}"))
                     return 0
                     ;;
                 --mentor)
@@ -1705,7 +1705,7 @@ _payoutd() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread not_completed refund_asked refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred netted failed" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "not_paid charge_unknown other_mode destination_charge flagged payment_hold mentor_restricted mentor_hold dispute_open dispute_unclear dispute_lost dispute_unread not_completed refund_asked refunded transferred_elsewhere mentor_unnamed mentor_unknown no_account account_unread account_not_found account_disconnected transfers_inactive fee_conflict below_minimum other_settlement_currency in_flight transferred carried netted failed" -- "${cur}"))
                     return 0
                     ;;
                 --since)

@@ -89,6 +89,7 @@ refunded\t''
 releasing\t''
 failed\t''
 transferred\t''
+carried\t''
 netted\t''"
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l mentor -d 'Only of this mentor, by the platform\'s id' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l reason -d 'Only held for this reason, by its code: `status` shows which there are' -r -f -a "not_paid\t''
@@ -119,6 +120,7 @@ below_minimum\t''
 other_settlement_currency\t''
 in_flight\t''
 transferred\t''
+carried\t''
 netted\t''
 failed\t''"
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l since -d 'Only paid by the customer then or later: 2026-11-01, 2026-11-01T12:00:00Z, or 7d for the last seven days' -r

@@ -18,7 +18,7 @@ use crate::domain::adjust::{self, AfterPolicy};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::capture::CapturePolicy;
 use crate::domain::money::{Currency, MinorUnits};
-use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
+use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::jobs::{Jobs, Parts, Settings};
@@ -134,6 +134,10 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             lifetime: config.capture.authorization_lifetime,
             warn_before: config.capture.warn_before,
             cancel_before: config.capture.cancel_before,
+        },
+        sending: SendingPolicy {
+            other_settlement: config.release.settlement_currency,
+            small_amounts: config.release.small_amounts,
         },
     })
 }

@@ -8,6 +8,7 @@ use super::show;
 use crate::app;
 use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
 use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
@@ -59,13 +60,17 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("refunded", amount(payment.refunded));
     line("platform fee", amount(fee));
     line("mentor is due", amount(payment.mentor_due()));
+    if let Some(by) = payment.conversion() {
+        let (settled, part) = (by.into.display(by.settled), by.into.display(payment.mentor_pay()));
+        line("settled as", format!("{settled}, of which {part} is the mentor's"));
+    }
     line("mentor", mentor(view));
     line("booking", payment.booking_id.clone().unwrap_or_else(|| "-".into()));
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
     for (name, minor) in position(view) {
-        line(name, show::signed(payment.currency, minor));
+        line(name, show::signed(paid_in(view), minor));
     }
     outln!("\nDecision: {}", headline(view, policy, now));
     let paid = payment.transfer_id.is_some();
@@ -80,21 +85,30 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     outln!("{}", show::table(&["when", "kind", "what"], &[], rows));
 }
 
+/// What the mentor is or was paid in.
+fn paid_in(view: &PaymentView) -> Currency {
+    view.case.position.as_ref().map_or(view.case.payment.pay_currency(), |position| position.currency)
+}
+
 /// Where the mentor's part is, once it was paid: what is nothing is left out, but for what they have of it.
 fn position(view: &PaymentView) -> Vec<(&'static str, i64)> {
     let debt = ("mentor owes", view.case.debt.get());
+    let credit = ("kept for mentor", view.case.credit.get());
     let Some(position) = &view.case.position else {
-        return [debt].into_iter().filter(|(_, minor)| *minor != 0).collect();
+        return [debt, credit].into_iter().filter(|(_, minor)| *minor != 0).collect();
     };
     let of = |amount: fn(&TransferStanding) -> i64| position.transfers.iter().map(amount).sum::<i64>();
     let lines = [
         ("sent", of(|transfer| transfer.amount.get())),
+        ("of earlier ones", position.taken.get()),
+        ("carried over", position.carried.get()),
         ("taken back", of(|transfer| transfer.reversed.get())),
         ("paid again", position.restored.get()),
         ("kept for a debt", position.first.netted.get()),
         ("owed because of it", position.owed.get()),
         ("mentor has of it", position.held()),
         debt,
+        credit,
     ];
     lines.into_iter().filter(|(name, minor)| *minor != 0 || *name == "mentor has of it").collect()
 }
@@ -109,9 +123,13 @@ fn mentor(view: &PaymentView) -> String {
 
 fn headline(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> String {
     match decide(&view.case, policy, now) {
+        Decision::Release(plan) if plan.carried_over > MinorUnits::ZERO => {
+            "carry it over; it is too small to be sent alone".into()
+        }
         Decision::Release(_) => "pay; nothing speaks against it".into(),
         Decision::Wait(_) => format!("wait: {}", show::why(view, policy, now)),
         Decision::Hold(_) if view.case.payment.transfer_id.is_some() => "done: it is paid".into(),
+        Decision::Hold(_) if view.case.payment.status.is_paid() => "done, with nothing sent:".into(),
         Decision::Hold(reasons) if reasons.len() == 1 => "do not pay, because".into(),
         Decision::Hold(reasons) => format!("do not pay, for {} reasons", reasons.len()),
     }
@@ -153,8 +171,11 @@ fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> R
         "next_check_at": view.next_check_at,
         "transfer_id": payment.transfer_id,
         "livemode": payment.livemode,
+        "settled": payment.conversion().map(|by| json!({"currency": by.into, "amount_minor": by.settled})),
+        "mentor_paid_in": paid_in(view),
         "position": view.case.position.as_ref().map(|_| position_json(view)),
         "mentor_owes_minor": view.case.debt,
+        "mentor_credit_minor": view.case.credit,
         "timeline": story,
     }))
 }
@@ -170,10 +191,13 @@ fn position_json(view: &PaymentView) -> serde_json::Value {
         })
     };
     json!({
+        "currency": position.currency,
         "transfers": position.transfers.iter().map(transfer).collect::<Vec<_>>(),
         "reversed_by_payoutd_minor": position.reversed_by_us,
         "restored_minor": position.restored,
         "netted_minor": position.first.netted,
+        "carried_minor": position.carried,
+        "sent_of_earlier_minor": position.taken,
         "owed_minor": position.owed,
         "held_by_mentor_minor": position.held(),
     })

@@ -52,20 +52,21 @@ pub(super) fn signed(currency: Currency, minor: i64) -> String {
 
 /// A mentor's balances, a line a currency.
 pub(super) fn balances(balances: &[Balance]) -> String {
-    let header = ["earned", "pending", "held", "available", "paid", "withdrawn", "owed"];
+    let header = ["earned", "pending", "held", "available", "carried", "paid", "withdrawn", "owed"];
     let rows = balances.iter().map(|b| {
         let parts = [
             b.earned_minor,
             b.pending_minor,
             b.held_minor,
             b.available_minor,
+            b.carried_minor,
             b.paid_minor,
             b.withdrawn_minor,
             b.owed_minor,
         ];
         parts.iter().map(|minor| signed(b.currency, *minor)).collect()
     });
-    table(&header, &[0, 1, 2, 3, 4, 5, 6], rows)
+    table(&header, &[0, 1, 2, 3, 4, 5, 6, 7], rows)
 }
 
 /// Prints JSON.
@@ -89,6 +90,9 @@ pub(super) fn why(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chr
         },
         (_, Decision::Hold(reasons)) => reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; "),
         (_, Decision::Wait(pause)) => waits(pause),
+        (_, Decision::Release(plan)) if plan.carried_over > MinorUnits::ZERO => {
+            "due, and too small to be sent alone: the next run carries it over".to_owned()
+        }
         (_, Decision::Release(_)) => "due: the next run pays it".to_owned(),
     }
 }

@@ -8,7 +8,8 @@ use chrono_tz::Tz;
 
 use super::checker::Checker;
 use super::reader::Reader;
-use super::value::{FromRaw, Raw};
+use super::value::{FromRaw, Raw, words};
+use crate::domain::policy::{OtherSettlement, SmallAmounts};
 use crate::domain::timetable::Timetable;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -83,7 +84,14 @@ pub struct Release {
     pub funds_retry: Duration,
     /// Whether a payment is due only once its session is over.
     pub require_completion: bool,
+    /// What to do with a charge that settled in another currency.
+    pub settlement_currency: OtherSettlement,
+    /// What to do with a part below the currency's minimum.
+    pub small_amounts: SmallAmounts,
 }
+
+words!(SmallAmounts { "hold" => SmallAmounts::Hold, "carry" => SmallAmounts::Carry });
+words!(OtherSettlement { "hold" => OtherSettlement::Hold, "convert" => OtherSettlement::Convert });
 
 impl Release {
     pub(super) fn read(r: &mut Reader) -> Self {
@@ -94,6 +102,8 @@ impl Release {
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
             require_completion: r.take("release.require_completion", false),
+            settlement_currency: r.take("release.settlement_currency", OtherSettlement::Hold),
+            small_amounts: r.take("release.small_amounts", SmallAmounts::Hold),
         }
     }
 

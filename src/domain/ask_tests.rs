@@ -34,6 +34,7 @@ fn case(amount: i64, code: &str) -> Case {
             booking_id: None,
             currency: Currency::parse(code).unwrap(),
             settlement_currency: None,
+            settlement_amount: None,
             amount: minor(amount),
             mentor_amount: minor(amount),
             refunded: MinorUnits::ZERO,
@@ -58,6 +59,7 @@ fn case(amount: i64, code: &str) -> Case {
         foreign_transfer: None,
         refunds: vec![],
         debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
         position: None,
         asked: Asked::default(),
     }
@@ -99,7 +101,7 @@ fn amounts_that_are_asked_for() {
         (1_000, "jpy", 0, Ask::Amount(1_001), "no: 1,001 JPY is more than the 1,000 JPY that are left of the payment"),
         (10_000, "kwd", 0, Ask::Amount(5_010), "refund 5010"),
         (10_000, "kwd", 0, Ask::Amount(5_005), "no: 5.005 KWD cannot be refunded: the smallest step is 0.010 KWD"),
-        (10_000, "isk", 0, Ask::Amount(150), "no: 1.50 ISK cannot be refunded: the smallest step is 1.00 ISK"),
+        (10_000, "isk", 0, Ask::Amount(150), "no: 1.50 ISK cannot be refunded: the smallest step is 1 ISK"),
     ] {
         let mut case = asking(case(amount, code), ask);
         case.payment.refunded = minor(refunded);
@@ -164,6 +166,7 @@ fn dispute(status: &str) -> Dispute {
         charge_id: ChargeId::new("ch_1"),
         amount: minor(10_000),
         fee: MinorUnits::ZERO,
+        fee_currency: Currency::parse("usd").unwrap(),
         currency: Currency::parse("usd").unwrap(),
         status: status.into(),
         reason: String::new(),

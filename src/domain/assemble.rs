@@ -42,6 +42,8 @@ pub struct Assembled {
     pub currency: Currency,
     /// What it settled in, where known.
     pub settlement_currency: Option<Currency>,
+    /// How much of that, where known.
+    pub settlement_amount: Option<MinorUnits>,
     /// What the customer paid.
     pub amount: MinorUnits,
     /// Platform's and mentor's part.
@@ -96,6 +98,7 @@ pub fn assemble(sources: &[Source], refunds: &[RefundStanding], fee_bps: u16, po
         customer_email: first(&by_closeness(&sources), |s| s.customer_email.clone()),
         currency: best.says.currency,
         settlement_currency: first(&sources, |s| s.settlement_currency),
+        settlement_amount: first(&sources, |s| s.settlement_amount),
         amount,
         split,
         refunded: refund::total(refunds, figure(&sources)).min(amount),

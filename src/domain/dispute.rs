@@ -14,8 +14,10 @@ pub struct Dispute {
     pub amount: MinorUnits,
     /// In what.
     pub currency: Currency,
-    /// Stripe's fee for it, in the same currency where it settles in that.
+    /// Stripe's fee for it.
     pub fee: MinorUnits,
+    /// What the fee was taken in: what the charge settled in.
+    pub fee_currency: Currency,
     /// Stripe's word for where it stands; a word that we do not know is kept as it is.
     pub status: String,
     /// The customer's reason, as Stripe words it.

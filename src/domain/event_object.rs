@@ -83,12 +83,12 @@ pub(super) struct Charge {
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
-/// A balance transaction, given alone by id or (where it was asked for) with its currency.
+/// A balance transaction, given alone by id or (where it was asked for) with what came in.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum BalanceTransaction {
-    Object { currency: String },
-    Id(#[expect(dead_code, reason = "only the expanded form says the currency")] String),
+    Object { currency: String, amount: Option<i64> },
+    Id(#[expect(dead_code, reason = "only the expanded form says what came in")] String),
 }
 
 #[derive(Debug, Deserialize)]

@@ -96,6 +96,9 @@ pub struct Says {
     /// What a charge settled in, where its balance transaction was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settlement_currency: Option<Currency>,
+    /// How much of that, before Stripe's fees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settlement_amount: Option<MinorUnits>,
     /// The customer's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,

@@ -29,7 +29,7 @@ pub struct StatedFee<'a> {
 /// A stated fee wins if it adds up to the amount. If it does not, the split is the configured one and
 /// `conflict` says why, so that nobody is paid by a guess.
 pub fn split(amount: MinorUnits, currency: Currency, fee_bps: u16, stated: StatedFee<'_>) -> Split {
-    match stated_split(amount, stated) {
+    match stated_split(amount, currency, stated) {
         Ok(Some((platform_fee, mentor_amount))) => Split { platform_fee, mentor_amount, conflict: None },
         Ok(None) => by_rate(amount, currency, fee_bps, None),
         Err(conflict) => by_rate(amount, currency, fee_bps, Some(conflict)),
@@ -37,11 +37,29 @@ pub fn split(amount: MinorUnits, currency: Currency, fee_bps: u16, stated: State
 }
 
 fn by_rate(amount: MinorUnits, currency: Currency, fee_bps: u16, conflict: Option<String>) -> Split {
-    let platform_fee = amount.basis_points(fee_bps.min(10_000), currency.step()).min(amount);
-    Split { platform_fee, mentor_amount: amount.saturating_sub(platform_fee), conflict }
+    let fee = amount.basis_points(fee_bps.min(10_000), currency.payout_step()).min(amount);
+    // What of an uneven amount no bank would be paid stays with the platform.
+    let mentor_amount = amount.saturating_sub(fee).floor_to(currency.payout_step());
+    Split { platform_fee: amount.saturating_sub(mentor_amount), mentor_amount, conflict }
 }
 
-fn stated_split(amount: MinorUnits, stated: StatedFee<'_>) -> Result<Option<(MinorUnits, MinorUnits)>, String> {
+fn stated_split(
+    amount: MinorUnits,
+    currency: Currency,
+    stated: StatedFee<'_>,
+) -> Result<Option<(MinorUnits, MinorUnits)>, String> {
+    let parts = stated_parts(amount, stated)?;
+    match parts {
+        Some((_, mentor)) if mentor.get() % currency.step() != 0 => Err(format!(
+            "the metadata leaves the mentor {mentor} (minor units), which Stripe cannot transfer: in {currency} it must be \
+             a multiple of {}",
+            currency.step()
+        )),
+        parts => Ok(parts),
+    }
+}
+
+fn stated_parts(amount: MinorUnits, stated: StatedFee<'_>) -> Result<Option<(MinorUnits, MinorUnits)>, String> {
     let fee = stated.platform_fee.map(|text| read("platform fee", text)).transpose()?;
     let mentor = stated.mentor_amount.map(|text| read("mentor amount", text)).transpose()?;
     match (fee, mentor) {

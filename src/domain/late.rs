@@ -3,13 +3,13 @@
 use super::adjust::{FLAG, Finding, LateAction};
 use super::adjusted::why;
 use super::dispute::{Standing, standing};
-use super::money::MinorUnits;
-use super::notice::{Notice, Outgoing, brief};
+use super::money::{Currency, MinorUnits};
+use super::notice::{Notice, Outgoing, brief, brief_in};
 use super::operation::Operation;
 use super::payment::Payment;
 use super::policy::Policy;
 use super::reason::Reason;
-use super::release::Case;
+use super::release::{Case, Plan};
 
 /// Alerts about objections that no money follows: once for each objection.
 pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
@@ -57,7 +57,8 @@ pub fn finding(case: &Case, found: &Finding) -> Vec<Outgoing> {
         }
         Finding::Blocked(amount, why) => (*amount, "blocked", format!("this is to be paid again, but not yet: {why}")),
     };
-    let notice = Notice::Unsettled { payment: brief(payment, case.mentor.as_ref(), amount), why };
+    let summary = brief_in(paid_in(case), payment, case.mentor.as_ref(), amount);
+    let notice = Notice::Unsettled { payment: summary, why };
     let subject = format!("{}:{kind}:{amount}", payment.id);
     vec![Outgoing::to_admin(notice, "unsettled", subject, Some(payment.id))]
 }
@@ -65,22 +66,53 @@ pub fn finding(case: &Case, found: &Finding) -> Vec<Outgoing> {
 /// The alert about one objection.
 pub fn objection(case: &Case, key: &str, reason: &Reason) -> Outgoing {
     let payment = &case.payment;
-    let summary = brief(payment, case.mentor.as_ref(), paid(case, payment));
+    let summary = brief_in(paid_in(case), payment, case.mentor.as_ref(), paid(case, payment));
     let notice = Notice::PaidDespite { payment: summary, why: reason.sentence() };
     Outgoing::to_admin(notice, "paid_despite", format!("{}:{key}", payment.id), Some(payment.id))
 }
 
-/// A payment that went wholly towards a debt.
-pub fn netted(case: &Case) -> Option<Outgoing> {
+/// A payment of which this much is kept for a later transfer, and what is kept by now with it.
+fn carried(case: &Case, amount: MinorUnits) -> Option<Outgoing> {
     let payment = &case.payment;
-    let notice = Notice::Netted { payment: brief(payment, case.mentor.as_ref(), payment.mentor_due()) };
+    let summary = brief_in(payment.pay_currency(), payment, case.mentor.as_ref(), amount);
+    let together = case.credit.checked_add(amount).unwrap_or(amount);
+    let notice = Notice::Carried { payment: summary, together };
+    Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("carried:{}", payment.id), true)
+}
+
+/// A payment of which nothing was sent: it went towards a debt, or is kept.
+pub fn kept(case: &Case, plan: &Plan) -> Option<Outgoing> {
+    match plan.carried_over {
+        MinorUnits::ZERO => netted(case),
+        amount => carried(case, amount),
+    }
+}
+
+fn netted(case: &Case) -> Option<Outgoing> {
+    let payment = &case.payment;
+    let summary = brief_in(payment.pay_currency(), payment, case.mentor.as_ref(), payment.mentor_pay());
+    let notice = Notice::Netted { payment: summary };
     Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("netted:{}", payment.id), false)
+}
+
+/// What is owed of a payment that was never sent comes out of what is kept for the mentor, as far as there is as much.
+pub fn owed_or_kept_less(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
+    let was_sent = case.position.as_ref().is_none_or(|position| !position.transfers.is_empty());
+    let less = if was_sent { MinorUnits::ZERO } else { amount.min(case.credit) };
+    let rest = amount.saturating_sub(less);
+    let kept_less = (less > MinorUnits::ZERO).then(|| {
+        let payment = brief_in(paid_in(case), &case.payment, case.mentor.as_ref(), less);
+        let key = format!("kept_less:{}:{cause}", case.payment.id);
+        Outgoing::to_mentor(case.mentor.as_ref(), Notice::KeptLess { payment, why: why(cause) }, key, false)
+    });
+    let owed = if rest > MinorUnits::ZERO { owed(case, cause, rest) } else { Vec::new() };
+    kept_less.flatten().into_iter().chain(owed).collect()
 }
 
 /// A debt: there was nothing left to take back.
 pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
     let payment = &case.payment;
-    let summary = brief(payment, case.mentor.as_ref(), amount);
+    let summary = brief_in(paid_in(case), payment, case.mentor.as_ref(), amount);
     let key = format!("{}:{cause}", payment.id);
     let notice = Notice::Owed { payment: summary.clone(), why: why(cause) };
     let to_mentor = Outgoing::to_mentor(case.mentor.as_ref(), notice, format!("owed:{key}"), false);
@@ -96,5 +128,9 @@ pub fn mentor_paused(last: &Operation, why: String) -> Outgoing {
 }
 
 fn paid(case: &Case, payment: &Payment) -> MinorUnits {
-    case.position.as_ref().map_or(payment.mentor_due(), |position| position.first.gross)
+    case.position.as_ref().map_or(payment.mentor_pay(), |position| position.first.gross)
+}
+
+fn paid_in(case: &Case) -> Currency {
+    case.position.as_ref().map_or(case.payment.pay_currency(), |position| position.currency)
 }

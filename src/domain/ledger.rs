@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::conversion::Conversion;
 use super::dispute::{Dispute, Standing, standing};
 use super::ids::MentorId;
 use super::money::{Currency, MinorUnits};
@@ -23,6 +24,8 @@ words!(
         MentorFunds = "mentor_funds",
         /// Asset, by mentor: what they owe the platform.
         MentorDebt = "mentor_debt",
+        /// Liability, by mentor: earned, too small to be sent alone, and kept for a later transfer.
+        MentorCredit = "mentor_credit",
         /// Asset: what banks have taken for disputes that are not decided.
         Disputed = "disputed",
         /// Expense: Stripe's fees for disputes, as far as the platform bears them.
@@ -47,11 +50,13 @@ words!(
         Dispute = "dispute",
         /// The mentor owes, pays off, or is forgiven.
         Debt = "debt",
+        /// What is too small to be sent is kept, or sent with a later payment.
+        Carry = "carry",
     }
 );
 
 words!(
-    /// How a debt changed.
+    /// How a debt changed, or a credit.
     DebtKind {
         /// The mentor owes more.
         Owed = "owed",
@@ -63,6 +68,14 @@ words!(
         Forgiven = "forgiven",
         /// What of the forgiven had been paid off already, and is to be paid to the mentor again.
         Repayable = "repayable",
+        /// Too small to be sent: the mentor has that much more credit.
+        Carried = "carried",
+        /// Credit that is sent with a payment.
+        Taken = "taken",
+        /// The transfer of that payment was not made: it is credit as before.
+        PutBack = "put_back",
+        /// Credit that went towards a debt.
+        Offset = "offset",
     }
 );
 
@@ -101,7 +114,8 @@ pub struct DebtFigures {
     pub amount: MinorUnits,
 }
 
-/// What the mentor's part was measured by when it was transferred.
+/// What the mentor's part was measured by when it was transferred: the one in what was transferred, the other in what was
+/// charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measure {
     /// The mentor's part then.
@@ -117,6 +131,8 @@ pub struct PaymentFigures {
     pub mentor: Option<MentorId>,
     /// The charge's currency.
     pub currency: Currency,
+    /// What it settled as in another. Then the money is there in that currency, and the books are kept in it.
+    pub conversion: Option<Conversion>,
     /// Whether the platform has the customer's money.
     pub collected: bool,
     /// What the customer paid.
@@ -178,8 +194,26 @@ pub fn entries(payment: &PaymentFigures) -> Sums {
 /// What the mentor was due when they were paid, and what they were paid, where the two differ.
 pub fn paid_otherwise(payment: &PaymentFigures) -> Option<(MinorUnits, MinorUnits)> {
     let measure = payment.measure.filter(|_| payment.amount > MinorUnits::ZERO)?;
-    let due = payment.mentor_amount.share(measure.kept, payment.amount, payment.currency.step());
+    let due = payment.mentor_amount.share(measure.kept, payment.amount, payment.currency.payout_step());
+    let due = payment.conversion.map_or(due, |conversion| conversion.payable(due));
     (due != measure.gross).then_some((due, measure.gross))
+}
+
+impl PaymentFigures {
+    /// What its entries are in.
+    pub fn booked_in(&self) -> Currency {
+        self.conversion.map_or(self.currency, |conversion| conversion.into)
+    }
+
+    /// Part of the charge, as it stands in the books.
+    fn booked(&self, part: MinorUnits) -> MinorUnits {
+        self.conversion.map_or(part, |conversion| conversion.booked(part))
+    }
+
+    /// What the mentor can be paid of their part.
+    fn payable(&self, part: MinorUnits) -> MinorUnits {
+        self.conversion.map_or(part, |conversion| conversion.payable(part))
+    }
 }
 
 /// What is still to be posted.
@@ -217,11 +251,12 @@ impl Book<'_> {
     /// On the payment's own accounts.
     fn own(&mut self, kind: JournalKind, account: Account, sum: i128) {
         let mentor = (account == Account::MentorPayable).then(|| self.payment.mentor.clone()).flatten();
-        self.post(kind, account, mentor, self.payment.currency, sum);
+        self.post(kind, account, mentor, self.payment.booked_in(), sum);
     }
 
     fn charge(&mut self) {
-        let (amount, mentors) = (wide(self.payment.amount), wide(self.payment.mentor_amount));
+        let payment = self.payment;
+        let (amount, mentors) = (wide(payment.booked(payment.amount)), wide(payment.payable(payment.mentor_amount)));
         self.own(JournalKind::Charge, Account::PlatformBalance, amount);
         self.own(JournalKind::Charge, Account::MentorPayable, -amount);
         self.own(JournalKind::Fee, Account::MentorPayable, amount - mentors);
@@ -229,8 +264,9 @@ impl Book<'_> {
     }
 
     fn refund(&mut self) {
-        let refunded = wide(self.payment.refunded);
-        let mentors = wide(self.payment.mentor_amount) - self.earned(refunded);
+        let payment = self.payment;
+        let refunded = wide(payment.booked(payment.refunded));
+        let mentors = wide(payment.payable(payment.mentor_amount)) - self.earned(wide(payment.refunded));
         self.own(JournalKind::Refund, Account::PlatformBalance, -refunded);
         self.own(JournalKind::Refund, Account::MentorPayable, mentors);
         self.own(JournalKind::Refund, Account::PlatformRevenue, refunded - mentors);
@@ -242,43 +278,51 @@ impl Book<'_> {
         let mut gone = wide(payment.refunded);
         let (mut lost_fees, mut earned) = (0, self.earned(gone));
         for dispute in &payment.disputes {
-            let (kind, currency, lost) =
-                (JournalKind::Dispute, dispute.currency, standing(&dispute.status) == Standing::Lost);
-            let taken = if takes_funds(&dispute.status) { wide(dispute.amount) } else { 0 };
-            self.post(kind, Account::PlatformBalance, None, currency, -taken - wide(dispute.fee));
-            self.post(kind, Account::DisputeFees, None, currency, wide(dispute.fee));
+            let (kind, lost) = (JournalKind::Dispute, standing(&dispute.status) == Standing::Lost);
+            let of_charge = dispute.currency == payment.currency;
+            let amount = if takes_funds(&dispute.status) { dispute.amount } else { MinorUnits::ZERO };
+            let (taken, currency) = match of_charge {
+                true => (wide(payment.booked(amount)), payment.booked_in()),
+                false => (wide(amount), dispute.currency),
+            };
+            let (fee, fee_currency) = (wide(dispute.fee), dispute.fee_currency);
+            self.post(kind, Account::PlatformBalance, None, fee_currency, -fee);
+            self.post(kind, Account::DisputeFees, None, fee_currency, fee);
+            self.post(kind, Account::PlatformBalance, None, currency, -taken);
             self.post(kind, Account::Disputed, None, currency, taken);
-            if lost && currency == payment.currency {
+            if lost && of_charge {
                 let before = earned;
-                gone += taken;
+                gone += wide(amount);
                 earned = self.earned(gone);
                 self.own(kind, Account::Disputed, -taken);
                 self.own(kind, Account::MentorPayable, before - earned);
                 self.own(kind, Account::PlatformRevenue, taken - (before - earned));
-                lost_fees += wide(dispute.fee);
+                lost_fees += if fee_currency == payment.booked_in() { fee } else { 0 };
             }
         }
         if payment.mentor_pays_dispute_fee {
-            let borne = lost_fees.min(earned);
+            let borne = lost_fees - lost_fees % i128::from(payment.booked_in().step());
+            let borne = borne.min(earned);
             self.own(JournalKind::Dispute, Account::DisputeFees, -borne);
             self.own(JournalKind::Dispute, Account::MentorPayable, borne);
         }
     }
 
-    /// What the mentor has earned when so much of the charge is gone. Once it was paid, it shrinks by what it was measured
-    /// by, as what is taken back does.
+    /// What the mentor has earned, in what is booked, when so much of the charge is gone, in what was charged. Once it was
+    /// paid, it shrinks by what it was measured by, as what is taken back does.
     fn earned(&self, gone: i128) -> i128 {
         let payment = self.payment;
         let gone = MinorUnits::new(i64::try_from(gone).unwrap_or(i64::MAX)).unwrap_or_default();
         let kept = payment.amount.saturating_sub(gone);
-        let (part, whole) = match payment.measure {
-            Some(measure) if kept <= measure.kept => (measure.gross, measure.kept),
-            _ => (payment.mentor_amount, payment.amount),
+        let earned = match payment.measure {
+            Some(Measure { kept: MinorUnits::ZERO, .. }) if kept == MinorUnits::ZERO => MinorUnits::ZERO,
+            Some(measure) if kept <= measure.kept => {
+                measure.gross.share(kept, measure.kept, payment.booked_in().payout_step())
+            }
+            _ if payment.amount == MinorUnits::ZERO => MinorUnits::ZERO,
+            _ => payment.payable(payment.mentor_amount.share(kept, payment.amount, payment.currency.payout_step())),
         };
-        if whole == MinorUnits::ZERO {
-            return 0;
-        }
-        wide(part.share(kept, whole, payment.currency.step()))
+        wide(earned)
     }
 
     fn transfers(&mut self) {
@@ -300,13 +344,23 @@ impl Book<'_> {
 
     fn debts(&mut self) {
         for debt in &self.payment.debts {
-            let more = match debt.kind {
-                DebtKind::Owed | DebtKind::Returned | DebtKind::Repayable => wide(debt.amount),
-                DebtKind::Netted | DebtKind::Forgiven => -wide(debt.amount),
+            let amount = wide(debt.amount);
+            let (kind, account, other, sum) = match debt.kind {
+                DebtKind::Owed | DebtKind::Returned | DebtKind::Repayable => {
+                    (JournalKind::Debt, Account::MentorDebt, Account::MentorPayable, amount)
+                }
+                DebtKind::Netted | DebtKind::Forgiven => {
+                    (JournalKind::Debt, Account::MentorDebt, Account::MentorPayable, -amount)
+                }
+                DebtKind::Carried | DebtKind::PutBack => {
+                    (JournalKind::Carry, Account::MentorCredit, Account::MentorPayable, -amount)
+                }
+                DebtKind::Taken => (JournalKind::Carry, Account::MentorCredit, Account::MentorPayable, amount),
+                DebtKind::Offset => (JournalKind::Debt, Account::MentorDebt, Account::MentorCredit, -amount),
             };
             let mentor = || Some(debt.mentor.clone());
-            self.post(JournalKind::Debt, Account::MentorDebt, mentor(), debt.currency, more);
-            self.post(JournalKind::Debt, Account::MentorPayable, mentor(), debt.currency, -more);
+            self.post(kind, account, mentor(), debt.currency, sum);
+            self.post(kind, other, mentor(), debt.currency, -sum);
         }
     }
 }

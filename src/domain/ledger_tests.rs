@@ -23,6 +23,7 @@ fn charged() -> PaymentFigures {
     PaymentFigures {
         mentor: Some(ada()),
         currency: usd(),
+        conversion: None,
         collected: true,
         amount: minor(10_000),
         mentor_amount: minor(9_000),
@@ -52,6 +53,7 @@ fn dispute(status: &str, amount: i64, fee: i64) -> Dispute {
         amount: minor(amount),
         currency: usd(),
         fee: minor(fee),
+        fee_currency: usd(),
         status: status.into(),
         reason: "fraudulent".into(),
     }
@@ -235,7 +237,8 @@ proptest! {
         let sums = entries(&payment);
         let of = |wanted: &dyn Fn(&Line) -> bool| sums.iter().filter(|(line, _)| wanted(line)).map(|(_, s)| *s).sum::<i128>();
         let on = |account| of(&|line: &Line| line.account == account);
-        let held = -on(Account::MentorPayable) - on(Account::MentorFunds) - on(Account::MentorDebt);
+        let held = -on(Account::MentorPayable) - on(Account::MentorFunds) - on(Account::MentorDebt)
+            - on(Account::MentorCredit);
         prop_assert_eq!(-of(&earned), held);
         prop_assert!(of(&earned) <= 0, "nobody earns less than nothing");
         prop_assert!(-of(&earned) <= wide(payment.mentor_amount).max(payment.measure.map_or(0, |m| wide(m.gross))));

@@ -8,6 +8,9 @@ pub mod asked;
 pub mod assemble;
 pub mod breaker;
 pub mod capture;
+pub mod conversion;
+#[cfg(test)]
+mod currencies;
 pub mod dispute;
 pub mod event;
 pub mod event_object;
@@ -25,6 +28,7 @@ pub mod outcome;
 pub mod outgoing;
 pub mod payment;
 pub mod policy;
+pub mod portion;
 pub mod position;
 pub mod read;
 pub mod reason;

@@ -33,9 +33,26 @@ impl MinorUnits {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// `self * part / whole`, rounded half up to a multiple of `step` minor units. `whole` must not be zero.
+    /// `self * part / whole`, rounded half up to a multiple of `step` minor units, but never above `self`: all of it is
+    /// `self` as it is. `whole` must not be zero.
     pub fn share(self, part: MinorUnits, whole: MinorUnits, step: i64) -> Self {
-        round_half_up(i128::from(self.0) * i128::from(part.0), i128::from(whole.0), step)
+        if part == whole {
+            return self;
+        }
+        let share = round_half_up(i128::from(self.0) * i128::from(part.0), i128::from(whole.0), step);
+        if share > self && part < whole { self.floor_to(step) } else { share }
+    }
+
+    /// The largest multiple of `step` minor units that is not more.
+    pub fn floor_to(self, step: i64) -> Self {
+        Self(self.0 - self.0 % step)
+    }
+
+    /// The same, rounded down.
+    pub fn part_down(self, part: MinorUnits, whole: MinorUnits, step: i64) -> Self {
+        let unit = i128::from(whole.0) * i128::from(step);
+        let rounded = i128::from(self.0) * i128::from(part.0) / unit * i128::from(step);
+        Self(i64::try_from(rounded).unwrap_or(i64::MAX))
     }
 
     /// `self` times a rate in basis points (1/100 of a percent), rounded half up to a multiple of `step`.
@@ -81,6 +98,9 @@ const ZERO_DECIMAL: &str = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf 
 const THREE_DECIMAL: &str = "bhd jod kwd omr tnd";
 /// Written with two decimals that must be zero: <https://docs.stripe.com/currencies#special-cases>
 const WHOLE_UNITS: &str = "isk ugx";
+/// Charged and transferred with two decimals, and paid out to banks in whole units:
+/// <https://docs.stripe.com/currencies#special-cases>
+const WHOLE_PAYOUTS: &str = "huf twd";
 
 impl Currency {
     /// Reads a code in any case.
@@ -116,12 +136,21 @@ impl Currency {
         }
     }
 
-    /// An amount for people: `1,234.50 USD`, `1,234 JPY`.
+    /// Parts are made of multiples of this, so that whoever gets one can have all of it paid out to their bank: what
+    /// [`Self::step`] says, and whole units too where banks are paid in those alone.
+    pub fn payout_step(&self) -> i64 {
+        if listed(WHOLE_PAYOUTS, self.code()) { 100 } else { self.step() }
+    }
+
+    /// An amount for people: `1,234.50 USD`, `1,234 JPY`. Of a currency that has no decimals but is written with two, as
+    /// people write it: `1,234 ISK`.
     pub fn display(&self, amount: MinorUnits) -> String {
         let scale = 10_i64.pow(self.exponent());
         let whole = group_thousands(amount.get() / scale);
         let code = self.code().to_ascii_uppercase();
+        let is_whole = listed(WHOLE_UNITS, self.code()) && amount.get() % scale == 0;
         match self.exponent() {
+            _ if is_whole => format!("{whole} {code}"),
             0 => format!("{whole} {code}"),
             digits => format!("{whole}.{:0width$} {code}", amount.get() % scale, width = digits as usize),
         }
@@ -188,7 +217,14 @@ mod tests {
             ("GBP", 123_456_789, "1,234,567.89 GBP"),
             ("jpy", 1_234, "1,234 JPY"),
             ("kwd", 12_345, "12.345 KWD"),
-            ("isk", 10_000, "100.00 ISK"),
+            ("isk", 10_000, "100 ISK"),
+            ("ugx", 123_456_700, "1,234,567 UGX"),
+            // Not an amount, and shown for what it is.
+            ("isk", 10_050, "100.50 ISK"),
+            ("huf", 1_234_500, "12,345.00 HUF"),
+            ("twd", 99, "0.99 TWD"),
+            ("bhd", 5, "0.005 BHD"),
+            ("vnd", 1_000_000, "1,000,000 VND"),
             ("usd", i64::MAX, "92,233,720,368,547,758.07 USD"),
         ] {
             assert_eq!(Currency::parse(code).unwrap().display(minor(amount)), text);
@@ -213,6 +249,11 @@ mod tests {
             (12_345, 1, 2, 10, 6_170),
             (100_000, 1, 3, 100, 33_300),
             (i64::MAX, i64::MAX, i64::MAX, 1, i64::MAX),
+            // All of it is all of it, and never more.
+            (12_345, 7, 7, 10, 12_345),
+            (12_345, 999, 1_000, 10, 12_330),
+            (195, 98, 100, 100, 100),
+            (95, 99, 100, 100, 0),
         ] {
             assert_eq!(minor(amount).share(minor(part), minor(whole), step), minor(share));
         }
@@ -225,7 +266,10 @@ mod tests {
             let amount = minor(amount.min(whole.get()));
             let part = minor(cut.min(whole.get()));
             prop_assert!(amount.share(part, whole, 1) <= part);
-            prop_assert!(amount.share(part, whole, 1) <= amount);
+            for step in [1, 10, 100] {
+                prop_assert!(amount.share(part, whole, step) <= amount);
+                prop_assert!(amount.part_down(part, whole, step) <= amount.share(part, whole, 1));
+            }
         }
 
         #[test]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::conversion::Converted;
 use super::ids::{MentorId, OperationId, PaymentId, RequestId};
 use super::mentor::{Capability, Mentor};
 use super::money::{Currency, MinorUnits};
@@ -54,6 +55,26 @@ pub enum Notice {
         /// What more was due, and went towards what the mentor owes.
         #[serde(default)]
         netted: MinorUnits,
+        /// What of it was kept of earlier payments.
+        #[serde(default)]
+        carried: MinorUnits,
+        /// How the mentor's part became this currency, where the customer paid in another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        converted: Option<Converted>,
+    },
+    /// To the mentor: a payment is too small to be sent alone, and is kept for them.
+    Carried {
+        /// Which payment, with what is kept of it.
+        payment: PaymentBrief,
+        /// What is kept for them by now, all in all.
+        together: MinorUnits,
+    },
+    /// To the mentor: less is kept for them, since something speaks against a payment that was.
+    KeptLess {
+        /// Which payment, with what is kept less.
+        payment: PaymentBrief,
+        /// Why, in words.
+        why: String,
     },
     /// To the mentor: all of a payment went towards what they owe.
     Netted {
@@ -241,6 +262,8 @@ impl Notice {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Paid { .. } => "paid",
+            Self::Carried { .. } => "carried",
+            Self::KeptLess { .. } => "kept_less",
             Self::Netted { .. } => "netted",
             Self::OnHold { .. } => "on_hold",
             Self::NotPaid { .. } => "not_paid",
@@ -274,6 +297,8 @@ impl Notice {
         matches!(
             self,
             Self::Paid { .. }
+                | Self::Carried { .. }
+                | Self::KeptLess { .. }
                 | Self::Netted { .. }
                 | Self::OnHold { .. }
                 | Self::NotPaid { .. }
@@ -299,6 +324,8 @@ impl Notice {
             | Self::PaidDespite { payment, .. }
             | Self::TakenBack { payment, .. }
             | Self::PaidAgain { payment }
+            | Self::Carried { payment, .. }
+            | Self::KeptLess { payment, .. }
             | Self::Netted { payment }
             | Self::Owed { payment, .. }
             | Self::DebtRecorded { payment, .. }
@@ -319,15 +346,20 @@ impl Notice {
     }
 }
 
-/// A payment as emails speak of it, with the amount that the mentor is due now.
+/// A payment as emails speak of it, with an amount in its own currency.
 pub fn brief(payment: &Payment, mentor: Option<&Mentor>, amount: MinorUnits) -> PaymentBrief {
+    brief_in(payment.currency, payment, mentor, amount)
+}
+
+/// The same with an amount in another currency, such as what the mentor was paid in.
+pub fn brief_in(currency: Currency, payment: &Payment, mentor: Option<&Mentor>, amount: MinorUnits) -> PaymentBrief {
     let named = mentor.and_then(|m| m.name.clone());
     PaymentBrief {
         payment_id: payment.id,
         booking_id: payment.booking_id.clone(),
         mentor: named.or_else(|| payment.mentor_id.as_ref().map(ToString::to_string)),
         amount_minor: amount,
-        currency: payment.currency,
+        currency,
     }
 }
 

@@ -12,12 +12,12 @@ use super::facts::TransferFact;
 use super::ids::{RequestId, TransferId};
 use super::late;
 use super::money::MinorUnits;
-use super::notice::{Notice, Outgoing, PaymentBrief, brief};
+use super::notice::{Notice, Outgoing, PaymentBrief, brief_in};
 use super::operation::{Done, Operation, OperationState, Order, TransferOrder};
 use super::payment::{Pause, PaymentStatus, TransferStatus, WaitWhy};
 use super::policy::{Policy, RetryPolicy};
 use super::reason::Reason;
-use super::release::{Case, may_be_paid};
+use super::release::{Case, before, may_be_paid};
 use super::rescue::{Step, next_step};
 use super::retry;
 use super::triage::{Failure, Verdict, triage};
@@ -121,9 +121,10 @@ pub(super) struct Context<'a> {
 impl Context<'_> {
     fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
-        let paid = Notice::Paid { payment: brief, at: self.now, netted: order.netted };
+        let (netted, carried, converted) = (order.netted, order.carried, order.converted);
+        let paid = Notice::Paid { payment: brief, at: self.now, netted, carried, converted };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
-        let by_now = may_be_paid(self.case, self.policy);
+        let by_now = may_be_paid(&before(self.case, order), self.policy);
         let payment = &self.case.payment;
         let kept = payment.amount.saturating_sub(payment.refunded);
         let changed = payment.flag.is_some()
@@ -310,7 +311,8 @@ impl Context<'_> {
 
     /// The payment as emails speak of it, with the operation's amount.
     pub(super) fn brief(&self) -> PaymentBrief {
-        brief(&self.case.payment, self.case.mentor.as_ref(), self.op.order.amount())
+        let order = &self.op.order;
+        brief_in(order.currency(), &self.case.payment, self.case.mentor.as_ref(), order.amount())
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::conversion::Conversion;
 use super::ids::{ChargeId, IntentId, MentorId, PaymentId, TransferId};
 use super::money::{Currency, MinorUnits};
 use super::session::Session;
@@ -59,6 +60,8 @@ words!(
         Failed = "failed",
         /// The transfer exists. Later refunds and disputes are answered by reversals.
         Transferred = "transferred",
+        /// Too small to be sent alone: it is the mentor's credit, which goes out with a later payment.
+        Carried = "carried",
         /// All of it went towards the mentor's debt; nothing was sent.
         Netted = "netted",
     }
@@ -105,9 +108,9 @@ words!(
 );
 
 impl PaymentStatus {
-    /// Whether the mentor has had their part: by a transfer, or by having their debt reduced.
+    /// Whether the mentor has had their part: by a transfer, as credit, or by having their debt reduced.
     pub fn is_paid(self) -> bool {
-        matches!(self, Self::Transferred | Self::Netted)
+        matches!(self, Self::Transferred | Self::Carried | Self::Netted)
     }
 }
 
@@ -152,6 +155,8 @@ pub struct Payment {
     pub currency: Currency,
     /// What the charge settled in, once read from Stripe.
     pub settlement_currency: Option<Currency>,
+    /// What of that currency came in for all of it, before Stripe's fees.
+    pub settlement_amount: Option<MinorUnits>,
     /// What the customer paid.
     pub amount: MinorUnits,
     /// The mentor's part of it, before refunds.
@@ -193,7 +198,27 @@ impl Payment {
             return MinorUnits::ZERO;
         }
         let kept = self.amount.saturating_sub(self.refunded);
-        self.mentor_amount.share(kept, self.amount, self.currency.step())
+        self.mentor_amount.share(kept, self.amount, self.currency.payout_step())
+    }
+
+    /// How the charge became another currency, where it did and that is known.
+    pub fn conversion(&self) -> Option<Conversion> {
+        let into = self.settlement_currency.filter(|settled| *settled != self.currency)?;
+        let settled = self.settlement_amount?;
+        let charged = Some(self.amount).filter(|amount| *amount > MinorUnits::ZERO)?;
+        Some(Conversion { from: self.currency, charged, into, settled })
+    }
+
+    /// What the mentor is paid in: Stripe transfers a charge's money only in what it settled in.
+    /// <https://docs.stripe.com/connect/separate-charges-and-transfers#transfer-availability>
+    pub fn pay_currency(&self) -> Currency {
+        self.conversion().map_or(self.currency, |conversion| conversion.into)
+    }
+
+    /// What the mentor is due now in [`Self::pay_currency`].
+    pub fn mentor_pay(&self) -> MinorUnits {
+        let due = self.mentor_due();
+        self.conversion().map_or(due, |conversion| conversion.payable(due))
     }
 
     /// Whether all of it went back to the customer.

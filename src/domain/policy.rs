@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
 use super::money::{Currency, MinorUnits};
+use super::payment::words;
 use super::session::CancellationPolicy;
 
 /// The operator's settings, as the rules see them.
@@ -33,6 +34,43 @@ pub struct Policy {
     pub cancellation: CancellationPolicy,
     /// When authorised payments are captured.
     pub capture: CapturePolicy,
+    /// What is sent of a payment that is not simply sent.
+    pub sending: SendingPolicy,
+}
+
+words!(
+    /// What to do with a charge that settled in another currency than it was made in.
+    OtherSettlement {
+        /// Wait for a person.
+        Hold = "hold",
+        /// Transfer what the mentor's part became where it settled.
+        Convert = "convert",
+    }
+);
+
+words!(
+    /// What to do with a part that is below the currency's minimum.
+    SmallAmounts {
+        /// Wait for a person.
+        Hold = "hold",
+        /// Keep it as the mentor's credit until together they pass the minimum.
+        Carry = "carry",
+    }
+);
+
+/// What the operator decided about payments that cannot be sent just as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendingPolicy {
+    /// A charge that settled in another currency.
+    pub other_settlement: OtherSettlement,
+    /// A part below the currency's minimum.
+    pub small_amounts: SmallAmounts,
+}
+
+impl Default for SendingPolicy {
+    fn default() -> Self {
+        Self { other_settlement: OtherSettlement::Hold, small_amounts: SmallAmounts::Hold }
+    }
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -98,10 +136,12 @@ impl Default for RetryPolicy {
 }
 
 impl Policy {
-    /// The smallest transfer in a currency: what the operator set, at least one minor unit.
+    /// The smallest transfer in a currency: what the operator set, and at least what Stripe can move, rounded up to that.
     pub fn minimum(&self, currency: Currency) -> MinorUnits {
-        let least = MinorUnits::new(1).unwrap_or(MinorUnits::ZERO);
-        self.minimums.get(&currency).copied().unwrap_or(least).max(least)
+        let step = currency.step();
+        let set = self.minimums.get(&currency).copied().unwrap_or_default().get().max(1);
+        let steps = set / step + i64::from(set % step != 0);
+        MinorUnits::new(steps.saturating_mul(step)).unwrap_or_default()
     }
 }
 
@@ -129,6 +169,7 @@ impl Policy {
             require_completion: false,
             cancellation: CancellationPolicy::default(),
             capture: CapturePolicy::default(),
+            sending: SendingPolicy::default(),
         }
     }
 }

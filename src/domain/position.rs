@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, MentorId, RefundId, TransferId};
-use super::money::MinorUnits;
+use super::money::{Currency, MinorUnits};
 use super::payment::words;
 
 words!(
@@ -69,13 +69,19 @@ impl TransferStanding {
 pub struct Position {
     /// Who was paid, whoever the payment names by now.
     pub mentor_id: MentorId,
+    /// In what they were paid; every amount here is in it, but for what the first order says of the charge.
+    pub currency: Currency,
     /// What the first transfer was ordered as; what went towards a debt stands in it.
     pub first: FirstOrder,
     /// All our transfers of it, the oldest first.
     pub transfers: Vec<TransferStanding>,
     /// What we have taken back.
     pub reversed_by_us: MinorUnits,
-    /// What we have paid again of that.
+    /// What of it is or was the mentor's credit, to be sent with a later transfer.
+    pub carried: MinorUnits,
+    /// What of earlier payments was sent with its transfer, and is not of it.
+    pub taken: MinorUnits,
+    /// What we have paid again of that, or made their credit.
     pub restored: MinorUnits,
     /// What could not be taken back, and is the mentor's debt.
     pub owed: MinorUnits,
@@ -94,17 +100,18 @@ pub struct FirstOrder {
     pub gross: MinorUnits,
     /// What of that went towards a debt.
     pub netted: MinorUnits,
-    /// What of the charge had not been refunded then.
+    /// What of the charge had not been refunded then, in the charge's currency.
     pub kept: MinorUnits,
     /// The refunds that were known then.
     pub refunds: Vec<RefundId>,
 }
 
 impl Position {
-    /// What the mentor holds of the payment; what paid off a debt counts, and what they owe, or paid off in vain, does
-    /// not. Less than nothing where other hands took back what is owed.
+    /// What the mentor holds of the payment; what paid off a debt or is their credit counts, and what they owe, or paid off
+    /// in vain, does not. Less than nothing where other hands took back what is owed.
     pub fn held(&self) -> i64 {
-        self.left().get() + self.first.netted.get() - self.owed.get() - self.repayable.get()
+        let theirs = self.left().get() + self.first.netted.get() + self.carried.get();
+        theirs - self.taken.get() - self.owed.get() - self.repayable.get()
     }
 
     /// What is left of the transfers.
@@ -115,7 +122,7 @@ impl Position {
     /// The transfer of which most is left; none where Stripe has refused to take back what is left already.
     pub(super) fn reversible(&self) -> Option<&TransferStanding> {
         let most = self.transfers.iter().max_by_key(|transfer| transfer.left());
-        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left() > self.owed)
+        most.filter(|transfer| transfer.left() > MinorUnits::ZERO && self.left().saturating_sub(self.taken) > self.owed)
     }
 
     pub(super) fn generation(&self, cause: &str) -> i32 {

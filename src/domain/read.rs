@@ -136,7 +136,10 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
     let key = intent_id.as_ref().map_or(charge.id.as_str(), IntentId::as_str);
     let captured = charge.amount_captured.filter(|_| collected).unwrap_or(charge.amount);
     let settled = match &charge.balance_transaction {
-        Some(object::BalanceTransaction::Object { currency }) => Some(event.currency(currency)?),
+        Some(object::BalanceTransaction::Object { currency, amount }) => {
+            let amount = amount.map(|amount| event.amount("balance_transaction.amount", amount)).transpose()?;
+            Some((event.currency(currency)?, amount))
+        }
         _ => None,
     };
     let billed = charge.billing_details;
@@ -163,7 +166,8 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
             disputed: charge.disputed,
             destination_charge: charge.transfer_data.is_some(),
             transfer_group: charge.transfer_group,
-            settlement_currency: settled,
+            settlement_currency: settled.map(|(currency, _)| currency),
+            settlement_amount: settled.and_then(|(_, amount)| amount),
             customer_email: charge.receipt_email.or(billed.as_ref().and_then(|b| b.email.clone())),
             customer_name: billed.and_then(|b| b.name),
             metadata: charge.metadata.unwrap_or_default(),
@@ -188,6 +192,7 @@ fn nothing_said(event: &Event<'_>, currency: &str) -> Result<Says, EventError> {
         destination_charge: false,
         transfer_group: None,
         settlement_currency: None,
+        settlement_amount: None,
         customer_name: None,
         customer_email: None,
         metadata: Default::default(),
@@ -246,7 +251,10 @@ fn dispute_fact(event: &Event<'_>) -> Result<Fact, EventError> {
 }
 
 pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<DisputeFact, EventError> {
-    let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == dispute.currency);
+    // What a dispute moves, it moves where the charge settled, whatever the customer paid in.
+    let settled = dispute.balance_transactions.first().map(|moved| moved.currency.clone());
+    let fee_currency = settled.filter(|code| !code.is_empty()).unwrap_or_else(|| dispute.currency.clone());
+    let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == fee_currency);
     let fee = moved.map(|moved| moved.fee).sum();
     Ok(DisputeFact {
         stamp: event.stamp(dispute::rank(&dispute.status)),
@@ -255,6 +263,7 @@ pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<
             charge_id: ChargeId::new(dispute.charge.into_id()),
             amount: event.amount("amount", dispute.amount)?,
             fee: MinorUnits::new(fee).unwrap_or_default(),
+            fee_currency: event.currency(&fee_currency)?,
             currency: event.currency(&dispute.currency)?,
             status: dispute.status,
             reason: dispute.reason,

@@ -61,6 +61,8 @@ pub enum Reason {
     InFlight,
     /// It was transferred.
     Transferred,
+    /// It is carried over, to be sent with a later payment.
+    Carried,
     /// It went towards the mentor's debt.
     Netted,
     /// Stripe refused it for good; a person must act.
@@ -98,6 +100,7 @@ impl Reason {
         "other_settlement_currency",
         "in_flight",
         "transferred",
+        "carried",
         "netted",
         "failed",
     ];
@@ -135,6 +138,7 @@ impl Reason {
             Self::OtherSettlement(..) => "other_settlement_currency",
             Self::InFlight => "in_flight",
             Self::Transferred => "transferred",
+            Self::Carried => "carried",
             Self::Netted => "netted",
             Self::FailedForGood => "failed",
         }
@@ -190,6 +194,7 @@ impl Reason {
             }
             Self::InFlight => "the transfer is under way".into(),
             Self::Transferred => "already transferred".into(),
+            Self::Carried => "too small to be sent alone: it is kept, and goes out with a later payment".into(),
             Self::Netted => "all of it went towards what the mentor owes".into(),
             Self::FailedForGood => "Stripe refused the transfer; mend the cause, then payoutd retry".into(),
         }

@@ -7,13 +7,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::adjust::{Position, RefundLine};
 use super::ask::Asked;
+use super::conversion::Converted;
 use super::dispute::{Dispute, Standing, standing};
 use super::hold::Hold;
 use super::ids::{AccountId, ChargeId, MentorId, PaymentId, RefundId, TransferId};
 use super::mentor::{Account, Capability, Mentor, NOT_FOUND};
 use super::money::{Currency, MinorUnits};
+use super::operation::TransferOrder;
 use super::payment::{Collection, Pause, Payment, PaymentStatus, WaitWhy};
-use super::policy::Policy;
+use super::policy::{OtherSettlement, Policy};
+use super::portion::{Portion, Sums};
+use super::position::add;
 use super::reason::Reason;
 
 /// All that is known about one payment.
@@ -33,8 +37,10 @@ pub struct Case {
     pub foreign_transfer: Option<TransferId>,
     /// The refunds of its charge.
     pub refunds: Vec<RefundLine>,
-    /// What the mentor owes by now in the payment's currency.
+    /// What the mentor owes by now in the currency that they are paid in.
     pub debt: MinorUnits,
+    /// What of their earlier payments was too small to be sent and is kept for them, in the same currency.
+    pub credit: MinorUnits,
     /// Where the mentor's part is; `None` until it was paid.
     pub position: Option<Position>,
     /// What is asked of it beside the transfer.
@@ -71,10 +77,18 @@ pub struct Plan {
     pub transfer_group: String,
     /// What of the mentor's part goes towards their debt instead. All of it may: then nothing is sent.
     pub netted: MinorUnits,
+    /// What of it is kept for a later transfer. Then nothing is sent, either.
+    pub carried_over: MinorUnits,
+    /// What was kept of earlier payments and is sent with it.
+    pub carried: MinorUnits,
+    /// Whether that is more than the charge has, so that it comes out of the platform's balance.
+    pub beyond_charge: bool,
     /// What of the charge is not refunded.
     pub kept: MinorUnits,
     /// The refunds that this knows of.
     pub refunds: Vec<RefundId>,
+    /// How the mentor's part became this currency, where it did.
+    pub converted: Option<Converted>,
 }
 
 /// Whether to pay now. Reasons against it come first, all of them; then the times before which it is not tried.
@@ -82,6 +96,7 @@ pub fn decide(case: &Case, policy: &Policy, now: DateTime<Utc>) -> Decision {
     let lifecycle = match case.payment.status {
         PaymentStatus::Releasing => Some(Reason::InFlight),
         PaymentStatus::Transferred => Some(Reason::Transferred),
+        PaymentStatus::Carried => Some(Reason::Carried),
         PaymentStatus::Netted => Some(Reason::Netted),
         PaymentStatus::Failed => Some(Reason::FailedForGood),
         _ => None,
@@ -111,7 +126,9 @@ pub fn may_be_paid(case: &Case, policy: &Policy) -> Result<Plan, Vec<Reason>> {
     let payee = payee(case);
     match (payee, reasons.is_empty(), &case.payment.charge_id) {
         (Ok((mentor_id, destination)), true, Some(charge_id)) => {
-            Ok(plan(case, mentor_id, destination, charge_id, policy.minimum(case.payment.currency)))
+            // Too small was a reason against it.
+            let portion = Sums::of(case, policy).portion().unwrap_or_default();
+            Ok(plan(case, mentor_id, destination, charge_id, portion))
         }
         (payee, _, charge_id) => {
             if charge_id.is_none() && case.payment.collection == Collection::Paid {
@@ -152,20 +169,23 @@ pub fn window_ends(paid_at: DateTime<Utc>, window: Duration) -> DateTime<Utc> {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId, least: MinorUnits) -> Plan {
+fn plan(case: &Case, mentor_id: MentorId, destination: AccountId, charge_id: &ChargeId, portion: Portion) -> Plan {
     let payment = &case.payment;
-    let netted = netted(payment.mentor_due(), case.debt, least);
     Plan {
         payment_id: payment.id,
         mentor_id,
         destination,
         charge_id: charge_id.clone(),
-        amount: payment.mentor_due().saturating_sub(netted),
-        currency: payment.currency,
+        amount: portion.sent,
+        currency: payment.pay_currency(),
         transfer_group: transfer_group(payment, charge_id),
-        netted,
+        netted: portion.netted,
+        carried_over: portion.carried_over,
+        carried: portion.taken,
+        beyond_charge: portion.beyond_charge,
         kept: payment.amount.saturating_sub(payment.refunded),
         refunds: case.refunds.iter().filter(|r| !r.failed).map(|r| r.id.clone()).collect(),
+        converted: payment.conversion().map(|by| Converted { by, due: payment.mentor_due() }),
     }
 }
 
@@ -174,11 +194,9 @@ pub fn transfer_group(payment: &Payment, charge_id: &ChargeId) -> String {
     payment.transfer_group.clone().unwrap_or_else(|| format!("payoutd_{charge_id}"))
 }
 
-/// What goes towards a debt: never more than is due, and never so much that too little is left to be sent.
-fn netted(due: MinorUnits, debt: MinorUnits, least: MinorUnits) -> MinorUnits {
-    let netted = debt.min(due);
-    let left = due.saturating_sub(netted);
-    if left > MinorUnits::ZERO && left < least { due.saturating_sub(least) } else { netted }
+/// The case as it was before a transfer took what it took of the mentor's credit.
+pub fn before(case: &Case, order: &TransferOrder) -> Case {
+    Case { credit: add(case.credit, order.carried), ..case.clone() }
 }
 
 fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
@@ -189,8 +207,12 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
     if payment.refunded_in_full() {
         return vec![Reason::RefundedInFull];
     }
-    let (due, least) = (payment.mentor_due(), policy.minimum(payment.currency));
-    let settled = payment.settlement_currency.filter(|settled| *settled != payment.currency);
+    let currency = payment.pay_currency();
+    let sums = Sums::of(case, policy);
+    let too_small = sums.portion().is_none();
+    let other = payment.settlement_currency.filter(|settled| *settled != payment.currency);
+    // One whose amount is not known yet is read right before the transfer, and decided again.
+    let settled = other.filter(|_| policy.sending.other_settlement == OtherSettlement::Hold);
     [
         (payment.livemode != policy.livemode).then_some(Reason::OtherMode),
         payment.destination_charge.then_some(Reason::DestinationCharge),
@@ -198,7 +220,7 @@ fn money_reasons(case: &Case, policy: &Policy) -> Vec<Reason> {
         case.foreign_transfer.clone().map(Reason::TransferredElsewhere),
         payment.fee_conflict.clone().map(Reason::FeeConflict),
         settled.map(|settled| Reason::OtherSettlement(settled, payment.currency)),
-        (due < least).then_some(Reason::BelowMinimum(payment.currency, due, least)),
+        too_small.then_some(Reason::BelowMinimum(currency, sums.due, sums.least)),
     ]
     .into_iter()
     .flatten()

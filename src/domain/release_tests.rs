@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::hold::{HoldSource, Subject};
 use super::super::ids::{DisputeId, IntentId};
+use super::super::policy::SmallAmounts;
 use super::*;
 
 fn now() -> DateTime<Utc> {
@@ -31,6 +32,7 @@ fn payment() -> Payment {
         booking_id: None,
         currency: usd(),
         settlement_currency: None,
+        settlement_amount: None,
         amount: minor(10_000),
         mentor_amount: minor(9_000),
         refunded: MinorUnits::ZERO,
@@ -72,6 +74,7 @@ fn due() -> Case {
         foreign_transfer: None,
         refunds: vec![],
         debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
         position: None,
         asked: Default::default(),
     }
@@ -96,6 +99,7 @@ fn dispute(status: &str) -> Dispute {
         charge_id: ChargeId::new("ch_1"),
         amount: minor(10_000),
         fee: MinorUnits::ZERO,
+        fee_currency: usd(),
         currency: usd(),
         status: status.into(),
         reason: "fraudulent".into(),
@@ -132,6 +136,7 @@ const AGAINST: &[(&str, Change)] = &[
     ("fee_conflict", |c| c.payment.fee_conflict = Some("does not add up".into())),
     ("below_minimum", |c| c.payment.mentor_amount = MinorUnits::ZERO),
     ("other_settlement_currency", |c| c.payment.settlement_currency = Some(Currency::parse("eur").unwrap())),
+    ("carried", |c| c.payment.status = PaymentStatus::Carried),
     ("in_flight", |c| c.payment.status = PaymentStatus::Releasing),
     ("transferred", |c| c.payment.status = PaymentStatus::Transferred),
     ("failed", |c| c.payment.status = PaymentStatus::Failed),
@@ -181,6 +186,47 @@ fn harmless_facts_do_not() {
         change(&mut case);
         assert!(matches!(decide(&case, &Policy::for_tests(), now()), Decision::Release(_)), "row {i}");
     }
+}
+
+#[test]
+fn what_settled_elsewhere_is_sent_there_where_the_operator_says_so() {
+    let eur = Currency::parse("eur").unwrap();
+    let mut case = due();
+    case.payment.settlement_currency = Some(eur);
+    case.payment.settlement_amount = Some(minor(9_200));
+    case.payment.refunded = minor(5_000);
+    assert_eq!(reasons(decide(&case, &Policy::for_tests(), now())), ["other_settlement_currency"]);
+    let mut policy = Policy::for_tests();
+    policy.sending.other_settlement = OtherSettlement::Convert;
+    let Decision::Release(plan) = decide(&case, &policy, now()) else { panic!("not released") };
+    let converted = plan.converted.expect("converted");
+    assert_eq!((plan.amount, plan.currency, converted.due), (minor(4_140), eur, minor(4_500)));
+    assert_eq!((converted.by.charged, converted.by.settled), (minor(10_000), minor(9_200)));
+    // Minimums and debts are those of the currency that is sent.
+    policy.minimums.insert(eur, minor(4_141));
+    assert_eq!(reasons(decide(&case, &policy, now())), ["below_minimum"]);
+    policy.minimums.insert(eur, minor(4_140));
+    case.debt = minor(100);
+    let Decision::Release(plan) = decide(&case, &policy, now()) else { panic!("not released") };
+    assert_eq!((plan.amount, plan.netted), (minor(4_140), MinorUnits::ZERO), "never less than can be sent");
+}
+
+#[test]
+fn what_is_too_small_is_carried_over_where_the_operator_says_so() {
+    let mut policy = Policy::for_tests();
+    policy.minimums.insert(usd(), minor(10_000));
+    assert_eq!(reasons(decide(&due(), &policy, now())), ["below_minimum"]);
+    policy.sending.small_amounts = SmallAmounts::Carry;
+    let Decision::Release(plan) = decide(&due(), &policy, now()) else { panic!("not released") };
+    assert_eq!((plan.amount, plan.carried_over), (MinorUnits::ZERO, minor(9_000)));
+    let case = Case { credit: minor(1_000), ..due() };
+    let Decision::Release(plan) = decide(&case, &policy, now()) else { panic!("not released") };
+    let order = TransferOrder::from_plan(&plan);
+    assert_eq!((order.amount, order.carried, order.gross()), (minor(10_000), minor(1_000), minor(9_000)));
+    assert!(order.source_transaction.is_some(), "the charge has as much");
+    // Nothing is kept of what nobody may be paid.
+    let held = Case { account: None, ..due() };
+    assert_eq!(reasons(decide(&held, &policy, now())), ["account_unread"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::operation::{Operation, Order, TransferOrder};
 use super::outcome::key_expires_at;
 use super::policy::Policy;
 use super::reason::Reason;
-use super::release::{Case, may_be_paid};
+use super::release::{Case, before, may_be_paid};
 
 /// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +50,9 @@ fn objection(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -
             return (!ask::still(op, case, policy, now)).then(|| CHANGED.into());
         }
     };
-    match may_be_paid(case, policy) {
+    // What it took stays its own until it ends.
+    match may_be_paid(&before(case, order), policy) {
         Err(reasons) => Some(reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ")),
-        // What it was netted with stays its own until it ends.
         Ok(plan) if !order.is_still(&TransferOrder::from_plan(&plan)) => Some(CHANGED.into()),
         Ok(_) => None,
     }

@@ -47,7 +47,8 @@ pub fn settle(case: &Case, decision: &Decision, policy: &Policy, now: DateTime<U
 fn held_status(now: PaymentStatus, reasons: &[Reason]) -> PaymentStatus {
     let is = |wanted: fn(&Reason) -> bool| reasons.iter().any(wanted);
     match now {
-        PaymentStatus::Releasing | PaymentStatus::Transferred | PaymentStatus::Netted | PaymentStatus::Failed => now,
+        status if status.is_paid() => status,
+        PaymentStatus::Releasing | PaymentStatus::Failed => now,
         _ if is(|r| matches!(r, Reason::NotPaid(Collection::Authorized))) => PaymentStatus::Authorized,
         _ if is(|r| matches!(r, Reason::NotPaid(_))) => PaymentStatus::Unpaid,
         _ if is(|r| matches!(r, Reason::RefundedInFull)) => PaymentStatus::Refunded,

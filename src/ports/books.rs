@@ -21,7 +21,7 @@ words!(
         Balance = "balance",
         /// What Stripe holds as transferred and taken back, with what was ordered and due.
         Transfer = "transfer",
-        /// What a mentor owes, with how it came about and with the ledger.
+        /// What a mentor owes or has as credit, with how it came about and with the ledger.
         Debt = "debt",
         /// A mentor's balances, with each other.
         Mentor = "mentor",
@@ -38,7 +38,7 @@ impl AuditCheck {
             Self::Journal => "its two sides do not balance",
             Self::Balance => "an account's balance is not what its rows say",
             Self::Transfer => "what Stripe transferred is not what was ordered or due",
-            Self::Debt => "what is owed is not the sum of its entries",
+            Self::Debt => "what is owed or carried over is not the sum of its entries",
             Self::Mentor => "what was earned is not where the balances say",
             Self::Unreadable => "its rows cannot be read",
         }
@@ -95,6 +95,8 @@ pub struct Balance {
     pub held_minor: i64,
     /// Not transferred: due now, or on its way.
     pub available_minor: i64,
+    /// Too small to be sent alone: goes out with a later payment.
+    pub carried_minor: i64,
     /// Transferred, less what was taken back.
     pub paid_minor: i64,
     /// Paid out to their bank.

@@ -64,6 +64,7 @@ pub(super) struct PaymentRow {
     pub mentor_id: Option<String>,
     pub currency: String,
     pub settlement_currency: Option<String>,
+    pub settlement_amount: Option<i64>,
     pub amount: i64,
     pub platform_fee: i64,
     pub mentor_amount: i64,
@@ -106,6 +107,7 @@ impl PaymentRow {
             booking_id: self.booking_id.clone(),
             currency: currency(&what, &self.currency)?,
             settlement_currency: self.settlement_currency.as_deref().map(|c| currency(&what, c)).transpose()?,
+            settlement_amount: self.settlement_amount.map(|amount| minor(&what, amount)).transpose()?,
             amount: minor(&what, self.amount)?,
             mentor_amount: minor(&what, self.mentor_amount)?,
             refunded: minor(&what, self.refunded_amount)?,
@@ -222,6 +224,7 @@ pub(super) struct DisputeRow {
     pub status: String,
     pub reason: String,
     pub fee: i64,
+    pub fee_currency: Option<String>,
 }
 
 impl DisputeRow {
@@ -231,6 +234,7 @@ impl DisputeRow {
             amount: minor(&what, self.amount)?,
             currency: currency(&what, &self.currency)?,
             fee: minor(&what, self.fee)?,
+            fee_currency: currency(&what, self.fee_currency.as_deref().unwrap_or(&self.currency))?,
             id: DisputeId::new(self.stripe_dispute_id),
             charge_id: ChargeId::new(self.stripe_charge_id),
             status: self.status,

@@ -59,6 +59,7 @@ tables! {
         customer_email -> Nullable<Text>,
         currency -> Text,
         settlement_currency -> Nullable<Text>,
+        settlement_amount -> Nullable<BigInt>,
         amount -> BigInt,
         platform_fee -> BigInt,
         mentor_amount -> BigInt,
@@ -111,6 +112,7 @@ tables! {
         rank -> SmallInt,
         event_id -> Text,
         fee -> BigInt,
+        fee_currency -> Nullable<Text>,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,
@@ -247,6 +249,7 @@ tables! {
         mentor_id -> Text,
         currency -> Text,
         outstanding -> BigInt,
+        credit -> BigInt,
     }
     debt_entries (id) {
         id -> BigInt,

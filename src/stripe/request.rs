@@ -197,6 +197,8 @@ mod tests {
             netted: MinorUnits::ZERO,
             kept: MinorUnits::ZERO,
             refunds: Vec::new(),
+            carried: MinorUnits::ZERO,
+            converted: None,
         }
     }
 

@@ -23,7 +23,7 @@ async fn comes_by(town: &Town, booking: &str, amount: i64) {
 }
 
 /// Runs until nothing is under way and nothing is due.
-async fn comes_to_rest(town: &Town) {
+pub async fn comes_to_rest(town: &Town) {
     let rests = async || {
         town.deliver().await;
         town.run().await;

@@ -33,7 +33,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 /// The status words, for assertions.
 pub mod status {
     pub use payoutd::domain::payment::PaymentStatus::{
-        Authorized, Failed, Netted, Pending, Refunded, Releasing, Transferred, Unpaid,
+        Authorized, Carried, Failed, Netted, Pending, Refunded, Releasing, Transferred, Unpaid,
     };
 }
 
@@ -157,6 +157,11 @@ impl Town {
     pub async fn window_ends(&self, booking: &str) {
         let set = format!("UPDATE payments SET dispute_period_ends = {}", self.sql.seconds_from_now(-1));
         assert_eq!(self.sql.run(&format!("{set} WHERE booking_id = '{booking}'")).await, 1);
+    }
+
+    /// Another setting, from the next start on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(key.to_owned(), value.to_owned());
     }
 
     /// Ends the daemon in order, and starts it again.

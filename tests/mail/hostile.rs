@@ -22,7 +22,13 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
     let payment = || written_by(evil);
     let why = || evil.to_owned();
     let single = vec![
-        Notice::Paid { payment: payment(), at: at(14, 5), netted: MinorUnits::ZERO },
+        Notice::Paid {
+            payment: payment(),
+            at: at(14, 5),
+            netted: MinorUnits::ZERO,
+            carried: MinorUnits::ZERO,
+            converted: None,
+        },
         Notice::NotPaid { payment: payment() },
         Notice::PaymentFailed { payment: payment(), why: why(), code: why(), attempts: 3 },
         Notice::BreakerOpened { why: why(), at: at(14, 5) },
@@ -128,10 +134,13 @@ async fn a_letter_that_cannot_be_written_is_refused_for_good() {
 
 #[tokio::test]
 async fn names_and_domains_beyond_ascii_arrive_as_they_are() {
-    let notices =
-        vec![Notice::Paid {
-            payment: written_by("Zoë Żółć 山田 🎓"), at: at(14, 5), netted: MinorUnits::ZERO
-        }];
+    let notices = vec![Notice::Paid {
+        payment: written_by("Zoë Żółć 山田 🎓"),
+        at: at(14, 5),
+        netted: MinorUnits::ZERO,
+        carried: MinorUnits::ZERO,
+        converted: None,
+    }];
     let email = sent(&Letter { to: "\"Zoë, of Köln\" <zoe@köln.example>".into(), ..letter(notices) }).await;
     assert_eq!(email.header("Subject"), Some("You were paid 90.00 USD for booking Zoë Żółć 山田 🎓"));
     assert_eq!(email.header("To"), Some("Zoë, of Köln <zoe@xn--kln-sna.example>"));

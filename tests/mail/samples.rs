@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use mailparse::ParsedMail;
+use payoutd::domain::conversion::{Conversion, Converted};
 use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId};
 use payoutd::domain::money::{Currency, MinorUnits};
 use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
@@ -49,7 +50,24 @@ pub fn payment(id: i64, minor: i64, currency: &str) -> PaymentBrief {
 }
 
 pub fn paid() -> Notice {
-    Notice::Paid { payment: payment(42, 9_000, "usd"), at: at(14, 5), netted: MinorUnits::ZERO }
+    Notice::Paid {
+        payment: payment(42, 9_000, "usd"),
+        at: at(14, 5),
+        netted: MinorUnits::ZERO,
+        carried: MinorUnits::ZERO,
+        converted: None,
+    }
+}
+
+/// 100.00 USD that came in as 92.00 EUR.
+fn converted() -> Converted {
+    let [usd, eur] = ["usd", "eur"].map(|code| Currency::parse(code).unwrap());
+    let [charged, settled, due] = [10_000, 9_200, 9_000].map(|minor| MinorUnits::new(minor).unwrap());
+    Converted { by: Conversion { from: usd, charged, into: eur, settled }, due }
+}
+
+fn kept(id: i64, minor: i64, together: i64) -> Notice {
+    Notice::Carried { payment: payment(id, minor, "usd"), together: MinorUnits::new(together).unwrap() }
 }
 
 /// One or several notices of every kind, by the name of their snapshot.
@@ -74,17 +92,61 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
             "paid_merged",
             vec![
                 paid(),
-                Notice::Paid { payment: payment(43, 123_450, "eur"), at: at(14, 6), netted: MinorUnits::ZERO },
-                Notice::Paid { payment: without_booking.clone(), at: at(14, 7), netted: MinorUnits::ZERO },
-                Notice::Paid { payment: payment(51, 1_050, "usd"), at: at(14, 7), netted: MinorUnits::ZERO },
+                Notice::Paid {
+                    payment: payment(43, 123_450, "eur"),
+                    at: at(14, 6),
+                    netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
+                    converted: None,
+                },
+                Notice::Paid {
+                    payment: without_booking.clone(),
+                    at: at(14, 7),
+                    netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
+                    converted: None,
+                },
+                Notice::Paid {
+                    payment: payment(51, 1_050, "usd"),
+                    at: at(14, 7),
+                    netted: MinorUnits::ZERO,
+                    carried: MinorUnits::ZERO,
+                    converted: None,
+                },
             ],
         ),
+        (
+            "paid_converted",
+            vec![Notice::Paid {
+                payment: payment(42, 8_280, "eur"),
+                at: at(14, 5),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::ZERO,
+                converted: Some(converted()),
+            }],
+        ),
+        (
+            "paid_carried",
+            vec![Notice::Paid {
+                payment: payment(42, 1_350, "usd"),
+                at: at(14, 5),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::new(900).unwrap(),
+                converted: None,
+            }],
+        ),
+        ("carried", vec![kept(42, 450, 450)]),
+        ("carried_again", vec![kept(43, 450, 900)]),
+        ("kept_less", vec![Notice::KeptLess { payment: payment(42, 450, "usd"), why: REFUNDED.into() }]),
+        ("carried_merged", vec![kept(42, 450, 450), kept(43, 450, 900)]),
         (
             "paid_netted",
             vec![Notice::Paid {
                 payment: payment(42, 4_000, "usd"),
                 at: at(14, 5),
                 netted: MinorUnits::new(5_000).unwrap(),
+                carried: MinorUnits::ZERO,
+                converted: None,
             }],
         ),
         ("netted", vec![Notice::Netted { payment: payment(42, 9_000, "usd") }]),

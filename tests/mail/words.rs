@@ -102,7 +102,13 @@ fn without_tags(html: &str) -> String {
 #[test]
 fn a_merged_email_stops_at_fifty_lines_and_sums_all() {
     let notices: Vec<Notice> = (100..180)
-        .map(|id| Notice::Paid { payment: payment(id, 1_001, "usd"), at: at(9, 0), netted: MinorUnits::ZERO })
+        .map(|id| Notice::Paid {
+            payment: payment(id, 1_001, "usd"),
+            at: at(9, 0),
+            netted: MinorUnits::ZERO,
+            carried: MinorUnits::ZERO,
+            converted: None,
+        })
         .collect();
     let email = render(&notices, &voice()).unwrap();
     assert_eq!(email.subject, "You were paid 800.80 USD in 80 payments");
@@ -128,7 +134,16 @@ fn times_are_those_of_the_platform() {
     assert!(text(Tz::America__Sao_Paulo, &[paid()]).contains("3 March 2026, 11:05 -03"), "a zone without letters");
     let many = text(
         Tz::Asia__Tokyo,
-        &[paid(), Notice::Paid { payment: payment(43, 100, "usd"), at: at(16, 0), netted: MinorUnits::ZERO }],
+        &[
+            paid(),
+            Notice::Paid {
+                payment: payment(43, 100, "usd"),
+                at: at(16, 0),
+                netted: MinorUnits::ZERO,
+                carried: MinorUnits::ZERO,
+                converted: None,
+            },
+        ],
     );
     for words in ["When (Asia/Tokyo)", "2026-03-03 23:05", "2026-03-04 01:00"] {
         assert!(many.contains(words), "{many}");

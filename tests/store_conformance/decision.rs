@@ -30,6 +30,7 @@ fn payment_set() -> impl Strategy<Value = String> {
         1 => one_of(&["true", "false"]).prop_map(|yes| format!("destination_charge = {yes}")),
         1 => one_of(&["NULL", "'does not add up'"]).prop_map(|why| format!("fee_conflict = {why}")),
         1 => one_of(&["NULL", "'usd'", "'eur'"]).prop_map(|code| format!("settlement_currency = {code}")),
+        1 => one_of(&["NULL", "9200", "40"]).prop_map(|amount| format!("settlement_amount = {amount}")),
         1 => one_of(&["9000", "49", "50", "0"])
             .prop_map(|due| format!("mentor_amount = {due}, platform_fee = amount - {due}")),
         2 => (-20..20_i64).prop_map(|n| format!("dispute_period_ends = '{}'", literal(hour(n)))),

@@ -86,7 +86,7 @@ stories! {
         let balance = balance(&w).await;
         assert_eq!(serde_json::to_value(&balance).expect("JSON"), json!({
             "currency": "usd", "earned_minor": 36_000, "pending_minor": 9_000, "held_minor": 9_000,
-            "available_minor": 9_000, "paid_minor": 9_000, "withdrawn_minor": withdrawn, "owed_minor": 0,
+            "available_minor": 9_000, "carried_minor": 0, "paid_minor": 9_000, "withdrawn_minor": withdrawn, "owed_minor": 0,
         }));
         assert_eq!(w.store.balances(MentorId::new("nobody")).await.expect("read"), []);
         is_clean(&w).await;
@@ -129,16 +129,16 @@ stories! {
                 "entries payment 1 -100 0 not posted: refund entries on platform_balance in usd",
                 "entries payment 1 10 0 not posted: refund entries on platform_revenue in usd",
                 "entries payment 1 90 0 not posted: refund entries on mentor_payable of m1 in usd",
-                "balance payment 1 900 1000 platform_balance, by its rows",
+                "balance payment 1 900 1000 platform_balance in usd, by its rows",
             ]),
             ("UPDATE transfers SET amount = 8000", "UPDATE transfers SET amount = 9000", vec![
                 "entries payment 1 1000 0 not posted: transfer entries on platform_balance in usd",
                 "entries payment 1 -1000 0 not posted: transfer entries on connected_balance in usd",
                 "entries payment 1 -1000 0 not posted: transfer entries on mentor_payable of m1 in usd",
                 "entries payment 1 1000 0 not posted: transfer entries on mentor_funds of m1 in usd",
-                "balance payment 1 2000 1000 platform_balance, by its rows",
-                "balance payment 1 8000 9000 connected_balance, by its rows",
-                "balance payment 1 -8000 -9000 mentor_funds, by its rows",
+                "balance payment 1 8000 9000 connected_balance in usd, by its rows",
+                "balance payment 1 -8000 -9000 mentor_funds in usd, by its rows",
+                "balance payment 1 2000 1000 platform_balance in usd, by its rows",
                 "transfer payment 1 9000 8000 transfer tr_1: ordered, and what Stripe made",
             ]),
             ("UPDATE payments SET platform_fee = 2000, mentor_amount = 8000",
@@ -152,15 +152,17 @@ stories! {
             ("UPDATE ledger_entries SET amount = 9999 WHERE account = 'platform_balance' AND amount = 10000",
              "UPDATE ledger_entries SET amount = 10000 WHERE account = 'platform_balance' AND amount = 9999", vec![
                 "entries payment 1 1 0 not posted: charge entries on platform_balance in usd",
-                "balance payment 1 1000 999 platform_balance, by its rows",
+                "balance payment 1 1000 999 platform_balance in usd, by its rows",
                 "journal journal 1 0 -1 its usd entries do not balance",
             ]),
-            ("INSERT INTO mentor_debts VALUES ('m1', 'usd', 5)", "DELETE FROM mentor_debts", vec![
+            ("INSERT INTO mentor_debts (mentor_id, currency, outstanding) VALUES ('m1', 'usd', 5)", "DELETE FROM mentor_debts", vec![
                 "debt mentor m1 0 5 owed in usd, by the debt's entries",
                 "debt mentor m1 0 5 owed in usd, by the ledger",
             ]),
             ("UPDATE payments SET currency = 'xyz'", "UPDATE payments SET currency = 'usd'", vec![
                 "unreadable payment 1 - - the database holds a payment 1 that cannot be read: currency `xyz`",
+                "balance payment 1 -9000 1000 platform_balance in usd, by its rows",
+                "balance payment 1 10000 0 platform_balance in xyz, by its rows",
             ]),
         ] {
             w.tampers(damage).await;

@@ -133,7 +133,7 @@ stories! {
         w.paid_charges(&["a"]).await;
         for set in [
             "mentor_id = 'm2'", "refunded_amount = 100", "dispute_period_ends = '2027-01-15T09:00:00.000Z'",
-            "livemode = true", "fee_conflict = 'x'", "settlement_currency = 'eur'", "charge_disputed = true",
+            "livemode = true", "fee_conflict = 'x'", "settlement_currency = 'eur'", "settlement_amount = 1", "charge_disputed = true",
             "platform_fee = 0, mentor_amount = amount", "collection = 'failed'", "currency = 'eur'",
             "destination_charge = true", "stripe_charge_id = 'ch_z'",
         ] {

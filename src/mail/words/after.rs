@@ -37,6 +37,40 @@ pub fn paid_again(notices: &[Notice], voice: &Voice) -> Story {
     ended(notices, voice, format!("We have sent you {what} again"), blocks, next)
 }
 
+/// A payment is too small to be sent alone.
+pub fn carried(notices: &[Notice], voice: &Voice) -> Story {
+    let next = "As soon as it is enough together with what you earn next, we send all of it. You need not do anything.";
+    let (what, blocks) = match notices {
+        [Notice::Carried { payment, together }] => {
+            let what = said(payment);
+            let lead = format!("We keep {what} for you: that is too little to be sent alone.");
+            let mut blocks = vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))];
+            if *together > payment.amount_minor {
+                let together = payment.currency.display(*together);
+                blocks.push(Block::say(format!("With what we kept before, that is {together} by now.")));
+            }
+            (what, blocks)
+        }
+        _ => several(notices, voice, "Each of these is too little to be sent alone, so we keep them for you:"),
+    };
+    ended(notices, voice, format!("Kept for your next transfer: {what}"), blocks, next)
+}
+
+/// Something speaks against a payment that was kept.
+pub fn kept_less(notices: &[Notice], voice: &Voice) -> Story {
+    let next = "It comes out of what we keep for your next transfer. Nothing is taken from your Stripe account, and you need \
+        not do anything.";
+    let (what, blocks) = match notices {
+        [Notice::KeptLess { payment, why }] => {
+            let what = said(payment);
+            let lead = format!("{what} has to go back, because {why}.");
+            (what, vec![Block::say(lead), Block::Facts(facts(payment, Reader::Mentor))])
+        }
+        _ => several(notices, voice, "This has to go back:"),
+    };
+    ended(notices, voice, format!("{what} goes back out of what we keep for you"), blocks, next)
+}
+
 /// All of a payment went towards what the mentor owes.
 pub fn netted(notices: &[Notice], voice: &Voice) -> Story {
     let next = "It settles that much of what had to go back from earlier payments, so nothing was sent to your Stripe \

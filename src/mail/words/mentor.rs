@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::conversion::Converted;
 use crate::domain::money::MinorUnits;
 use crate::domain::notice::{MentorTask, Notice, PaymentBrief};
 use crate::mail::lists::{self, Reader, amount, facts, mentor, time};
@@ -17,12 +18,13 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
          days. You need not do anything.",
     );
     match notices {
-        [Notice::Paid { payment, at, netted }] => {
+        [Notice::Paid { payment, at, netted, carried, converted }] => {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             let mut known = facts(payment, Reader::Mentor);
             known.push(("Sent", time(*at, voice.time_zone)));
             let more = (*netted > MinorUnits::ZERO).then(|| {
-                let (kept, due) = (payment.currency.display(*netted), payment.amount_minor.checked_add(*netted));
+                let own = payment.amount_minor.saturating_sub(*carried);
+                let (kept, due) = (payment.currency.display(*netted), own.checked_add(*netted));
                 let due = due.map(|due| payment.currency.display(due)).unwrap_or_default();
                 Block::say(format!(
                     "You earned {due}; {kept} of it went towards what you owe us from earlier payments."
@@ -30,6 +32,11 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
             });
             let lead = Block::say(format!("We have sent you {what}. The money is now in your Stripe account."));
             let mut blocks = vec![lead, Block::Facts(known)];
+            blocks.extend(converted.as_ref().map(other_currency));
+            blocks.extend((*carried > MinorUnits::ZERO).then(|| {
+                let carried = payment.currency.display(*carried);
+                Block::say(format!("{carried} of it is from earlier payments that were too small to be sent alone."))
+            }));
             blocks.extend(more);
             blocks.extend([next, question(voice, Some(payment))]);
             letter(notices, voice, format!("You were paid {what}"), blocks)
@@ -44,6 +51,16 @@ pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
             letter(notices, voice, subject, blocks)
         }
     }
+}
+
+/// Why the amount is not in the currency that the customer paid in.
+fn other_currency(converted: &Converted) -> Block {
+    let by = &converted.by;
+    let (due, charged) = (by.from.display(converted.due), by.from.display(by.charged));
+    let (settled, part) = (by.into.display(by.settled), by.into.display(by.payable(converted.due)));
+    Block::say(format!(
+        "The customer paid {charged}, of which {due} is yours. It reached us as {settled}, so your part of it is {part}."
+    ))
 }
 
 /// The transfer was refused; the platform is looking into it.

@@ -25,6 +25,8 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
     }
     Some(match kind {
         Notice::Paid { .. } => mentor::paid(notices, voice),
+        Notice::Carried { .. } => after::carried(notices, voice),
+        Notice::KeptLess { .. } => after::kept_less(notices, voice),
         Notice::Netted { .. } => after::netted(notices, voice),
         Notice::OnHold { .. } => mentor::on_hold(notices, voice),
         Notice::NotPaid { .. } => mentor::not_paid(notices, voice),
@@ -110,6 +112,7 @@ fn line(notice: &Notice) -> Option<Line<'_>> {
         | Notice::NeedsAttention { why, .. }
         | Notice::PaidDespite { why, .. }
         | Notice::TakenBack { why, .. }
+        | Notice::KeptLess { why, .. }
         | Notice::Owed { why, .. }
         | Notice::DebtRecorded { why, .. }
         | Notice::Unsettled { why, .. }

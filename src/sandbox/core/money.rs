@@ -1,5 +1,7 @@
 //! Currencies that Stripe takes, amounts as Stripe writes them in messages, and conversion in whole minor units.
 
+use super::error::StripeError;
+
 /// Every currency that a charge may be in, as Stripe lists them.
 const CURRENCIES: &[&str] = &[
     "usd", "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bhd",
@@ -19,6 +21,24 @@ const THREE_DECIMALS: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
 
 pub(super) fn is_currency(code: &str) -> bool {
     CURRENCIES.contains(&code)
+}
+
+/// Written with two decimals that must be zero.
+const WHOLE_UNITS: &[&str] = &["isk", "ugx"];
+
+/// Refuses an amount that the currency does not have: the last digit of three decimals must be 0, and two decimals that
+/// are only written must be. <https://docs.stripe.com/currencies>
+pub(super) fn check_amount(amount_minor: i64, currency: &str) -> Result<(), StripeError> {
+    let step = match currency {
+        code if THREE_DECIMALS.contains(&code) => 10,
+        code if WHOLE_UNITS.contains(&code) => 100,
+        _ => 1,
+    };
+    if amount_minor % step == 0 {
+        return Ok(());
+    }
+    let text = format!("Invalid amount: in {currency} it must be a multiple of {step}.");
+    Err(StripeError::refused(400, Some("parameter_invalid_integer"), text).with_param("amount"))
 }
 
 /// `$12.00`, `€70.00`, `¥500`, `12.00 CHF`.

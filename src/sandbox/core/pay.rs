@@ -189,7 +189,7 @@ impl Pay {
             let text = "A payment needs a positive amount_minor and a known currency, in lower case.";
             return Err(StripeError::before_execution(400, None, text));
         }
-        Ok(())
+        money::check_amount(self.amount_minor, &self.currency)
     }
 }
 

@@ -8,7 +8,7 @@ use super::Core;
 use super::charge::{Charge, ChargeState, Contest};
 use super::error::StripeError;
 use super::ledger::{Movement, Owner};
-use super::money::spoken;
+use super::money::{self, spoken};
 use super::page::{allow, page};
 use super::params::{Params, update_metadata};
 use super::store::Object;
@@ -114,6 +114,7 @@ impl Core {
     pub(super) fn refund_charge(&mut self, request: RefundRequest) -> Result<Value, StripeError> {
         let charge = self.charge(&request.charge)?.clone();
         let amount = refund_amount(&charge, request.amount)?;
+        money::check_amount(amount, &charge.currency)?;
         let id = self.ids.object("re_");
         let balance_transaction = self.debit_refund(&id, &charge, amount);
         self.refunds.insert(Refund {

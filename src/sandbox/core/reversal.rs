@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Core;
 use super::error::StripeError;
 use super::ledger::Owner;
-use super::money::spoken;
+use super::money::{self, spoken};
 use super::page::{allow, page};
 use super::params::Params;
 use super::settings::ReversalCover;
@@ -58,6 +58,7 @@ impl Core {
         if amount > left || left == 0 {
             return Err(too_much(amount, left, &transfer.currency));
         }
+        money::check_amount(amount, &transfer.currency)?;
         self.check_cover(&transfer, amount)?;
         let id = self.ids.object("trr_");
         let reversal = Reversal {

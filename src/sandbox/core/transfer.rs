@@ -9,7 +9,7 @@ use super::account::{Access, Account};
 use super::charge::{Charge, ChargeState};
 use super::error::StripeError;
 use super::ledger::{Movement, Owner};
-use super::money::spoken;
+use super::money::{self, spoken};
 use super::page::{allow, page};
 use super::params::{Params, update_metadata};
 use super::reversal::Reversal;
@@ -90,6 +90,7 @@ impl Core {
         let description = params.text("description")?.map(str::to_owned);
         let metadata = params.metadata()?;
 
+        money::check_amount(amount, &currency)?;
         let destination = self.receiving_account(destination)?.id.clone();
         let source = source.map(|id| self.source_charge(id, amount, &currency)).transpose()?.cloned();
         if source.is_none() && self.ledger.available(&Owner::Platform, &currency) < amount {

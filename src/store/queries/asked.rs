@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, release, requests};
+use super::{Conn, intent, requests};
 use crate::domain::ask::{Task, next};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::operation::adjustment_key;
@@ -74,8 +74,8 @@ pub(super) async fn claim(
             if let Some(request) = order.request_id() {
                 requests::submit(conn, request).await?;
             }
-            let intent = release::Intent { payment_id: id, mentor_id, cause, generation, key, order };
-            let operation = release::commit_intent(conn, intent, lease, now).await?;
+            let intent = intent::Intent { payment_id: id, mentor_id, cause, generation, key, order };
+            let operation = intent::commit(conn, intent, lease, now).await?;
             // Last, since a request that changes wakes its payment.
             wake_at(conn, id, None).await?;
             Ok(Some(Claimed::Submit(Box::new(operation))))

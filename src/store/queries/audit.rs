@@ -22,25 +22,17 @@ macro_rules! page {
 }
 
 #[derive(QueryableByName)]
-struct Balances {
+struct Balance {
     #[diesel(sql_type = BigInt)]
     id: i64,
+    #[diesel(sql_type = Text)]
+    account: String,
+    #[diesel(sql_type = Text)]
+    currency: String,
     #[diesel(sql_type = BigInt)]
-    platform_should: i64,
+    should: i64,
     #[diesel(sql_type = BigInt)]
-    platform_is: i64,
-    #[diesel(sql_type = BigInt)]
-    connected_should: i64,
-    #[diesel(sql_type = BigInt)]
-    connected_is: i64,
-    #[diesel(sql_type = BigInt)]
-    funds_should: i64,
-    #[diesel(sql_type = BigInt)]
-    funds_is: i64,
-    #[diesel(sql_type = BigInt)]
-    debt_should: i64,
-    #[diesel(sql_type = BigInt)]
-    debt_is: i64,
+    found: i64,
 }
 
 #[derive(QueryableByName)]
@@ -77,6 +69,8 @@ struct Reversal {
 
 #[derive(QueryableByName)]
 struct Debt {
+    #[diesel(sql_type = Text)]
+    what: String,
     #[diesel(sql_type = Text)]
     mentor_id: String,
     #[diesel(sql_type = Text)]
@@ -153,20 +147,12 @@ fn by_the_rules(missing: &Missing, differences: &mut Vec<Difference>) {
 
 /// What plain SQL makes of the rows.
 async fn by_the_rows(conn: &mut Conn, after: i64, last: i64, into: &mut Vec<Difference>) -> Result<(), TxError> {
-    let balances: Vec<Balances> = page!(audit_sql::BALANCES, after, last).load(conn).await?;
-    for b in balances {
-        let subject = format!("payment {}", b.id);
-        for (account, should, is) in [
-            ("platform_balance", b.platform_should, b.platform_is),
-            ("connected_balance", b.connected_should, b.connected_is),
-            ("mentor_funds", b.funds_should, b.funds_is),
-            ("mentor_debt", b.debt_should, b.debt_is),
-        ] {
-            if should != is {
-                into.push(found(AuditCheck::Balance, &subject, should, is, format!("{account}, by its rows")));
-            }
-        }
-    }
+    let otherwise: Vec<Balance> = page!(audit_sql::BALANCES, after, last).load(conn).await?;
+    into.extend(otherwise.into_iter().map(|balance| {
+        let subject = format!("payment {}", balance.id);
+        let what = format!("{} in {}, by its rows", balance.account, balance.currency);
+        found(AuditCheck::Balance, &subject, balance.should, balance.found, what)
+    }));
     let uneven: Vec<Journal> = page!(audit_sql::JOURNALS, after, last).load(conn).await?;
     into.extend(uneven.into_iter().map(Journal::difference));
     Ok(())
@@ -216,7 +202,7 @@ pub(in crate::store) async fn mentors(conn: &mut Conn) -> Result<Vec<Difference>
         let subject = format!("mentor {}", debt.mentor_id);
         for (of, is) in [("by the debt's entries", debt.entered), ("by the ledger", debt.posted)] {
             if debt.outstanding != is {
-                let what = format!("owed in {}, {of}", debt.currency);
+                let what = format!("{} in {}, {of}", debt.what, debt.currency);
                 differences.push(found(AuditCheck::Debt, &subject, is, debt.outstanding, what));
             }
         }

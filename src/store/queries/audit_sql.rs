@@ -1,31 +1,55 @@
 //! What the audit asks in plain SQL, without the rules that post: a second opinion. The same text serves both databases;
 //! `$1` and `$2` are the page's bounds, the first excluded.
 
-/// What four accounts should come to for each payment, by the rows, and what they do. `[should, is]` for each.
+/// Payments of which an account's balance in a currency is not what the rows make of it. A charge that settled in another
+/// currency than it was made in stands there as what it settled as, and its parts in proportion.
 pub(super) const BALANCES: &str = "
-    SELECT p.id,
-        CAST(CASE WHEN p.collection = 'paid' THEN p.amount - p.refunded_amount - coalesce((
-                SELECT sum(d.fee + CASE WHEN d.status IN ('needs_response', 'under_review', 'lost',
-                    'appeal_needs_response', 'appeal_under_review') THEN d.amount ELSE 0 END)
-                FROM disputes AS d WHERE d.stripe_charge_id = p.stripe_charge_id), 0) ELSE 0 END
-            - coalesce((SELECT sum(t.amount - t.amount_reversed) FROM transfers AS t
-                WHERE t.stripe_charge_id = p.stripe_charge_id), 0) AS BIGINT) AS platform_should,
-        CAST(coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
-            WHERE j.payment_id = p.id AND e.account = 'platform_balance'), 0) AS BIGINT) AS platform_is,
-        CAST(coalesce((SELECT sum(t.amount - t.amount_reversed) FROM transfers AS t
-            WHERE t.stripe_charge_id = p.stripe_charge_id), 0) AS BIGINT) AS connected_should,
-        CAST(coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
-            WHERE j.payment_id = p.id AND e.account = 'connected_balance'), 0) AS BIGINT) AS connected_is,
-        CAST(coalesce((SELECT sum(t.amount_reversed - t.amount) FROM transfers AS t
-            JOIN operations AS o ON o.idempotency_key = t.operation_key AND o.payment_id = p.id
-            WHERE t.stripe_charge_id = p.stripe_charge_id), 0) AS BIGINT) AS funds_should,
-        CAST(coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
-            WHERE j.payment_id = p.id AND e.account = 'mentor_funds'), 0) AS BIGINT) AS funds_is,
-        CAST(coalesce((SELECT sum(CASE WHEN g.kind IN ('owed', 'returned', 'repayable') THEN g.amount ELSE -g.amount END)
-            FROM debt_entries AS g WHERE g.payment_id = p.id), 0) AS BIGINT) AS debt_should,
-        CAST(coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
-            WHERE j.payment_id = p.id AND e.account = 'mentor_debt'), 0) AS BIGINT) AS debt_is
-    FROM payments AS p WHERE p.id > $1 AND p.id <= $2 ORDER BY p.id";
+    WITH page AS (
+        SELECT id, stripe_charge_id, collection, currency, amount, refunded_amount,
+            CASE WHEN settlement_currency <> currency AND settlement_amount IS NOT NULL AND amount > 0
+                THEN settlement_currency ELSE currency END AS booked_in,
+            CASE WHEN settlement_currency <> currency AND settlement_amount IS NOT NULL AND amount > 0
+                THEN settlement_amount ELSE amount END AS settled
+        FROM payments WHERE id > $1 AND id <= $2
+    )
+    SELECT id, account, currency, CAST(sum(should) AS BIGINT) AS should, CAST(sum(found) AS BIGINT) AS found
+    FROM (
+        SELECT p.id, 'platform_balance' AS account, p.booked_in AS currency,
+            p.settled - CASE WHEN p.booked_in = p.currency THEN p.refunded_amount
+                ELSE (p.refunded_amount * p.settled + p.amount / 2) / p.amount END AS should, 0 AS found
+        FROM page AS p WHERE p.collection = 'paid'
+        UNION ALL
+        SELECT p.id, 'platform_balance', coalesce(d.fee_currency, d.currency), -d.fee, 0
+        FROM page AS p JOIN disputes AS d ON d.stripe_charge_id = p.stripe_charge_id WHERE p.collection = 'paid'
+        UNION ALL
+        SELECT p.id, 'platform_balance', CASE WHEN d.currency = p.currency THEN p.booked_in ELSE d.currency END,
+            -CASE WHEN d.currency <> p.currency OR p.booked_in = p.currency THEN d.amount
+                ELSE (d.amount * p.settled + p.amount / 2) / p.amount END, 0
+        FROM page AS p JOIN disputes AS d ON d.stripe_charge_id = p.stripe_charge_id
+        WHERE p.collection = 'paid' AND d.status IN ('needs_response', 'under_review', 'lost', 'appeal_needs_response',
+            'appeal_under_review')
+        UNION ALL
+        SELECT p.id, a.account, t.currency, a.sign * (t.amount - t.amount_reversed), 0
+        FROM page AS p JOIN transfers AS t ON t.stripe_charge_id = p.stripe_charge_id
+        CROSS JOIN (SELECT 'platform_balance' AS account, -1 AS sign UNION ALL SELECT 'connected_balance', 1) AS a
+        UNION ALL
+        SELECT p.id, 'mentor_funds', t.currency, t.amount_reversed - t.amount, 0
+        FROM page AS p JOIN transfers AS t ON t.stripe_charge_id = p.stripe_charge_id
+        JOIN operations AS o ON o.idempotency_key = t.operation_key AND o.payment_id = p.id
+        UNION ALL
+        SELECT p.id, 'mentor_debt', g.currency, CASE WHEN g.kind IN ('owed', 'returned', 'repayable') THEN g.amount
+            WHEN g.kind IN ('netted', 'forgiven', 'offset') THEN -g.amount ELSE 0 END, 0
+        FROM page AS p JOIN debt_entries AS g ON g.payment_id = p.id
+        UNION ALL
+        SELECT p.id, 'mentor_credit', g.currency, CASE WHEN g.kind IN ('carried', 'put_back') THEN -g.amount
+            WHEN g.kind IN ('taken', 'offset') THEN g.amount ELSE 0 END, 0
+        FROM page AS p JOIN debt_entries AS g ON g.payment_id = p.id
+        UNION ALL
+        SELECT p.id, e.account, e.currency, 0, e.amount
+        FROM page AS p JOIN ledger_journals AS j ON j.payment_id = p.id JOIN ledger_entries AS e ON e.journal_id = j.id
+        WHERE e.account IN ('platform_balance', 'connected_balance', 'mentor_funds', 'mentor_debt', 'mentor_credit')
+    ) AS sums
+    GROUP BY id, account, currency HAVING sum(should) <> sum(found) ORDER BY id, account, currency";
 
 /// Journals of these payments whose sides differ, or that have none.
 pub(super) const JOURNALS: &str = "
@@ -62,25 +86,35 @@ pub(super) const REVERSALS: &str = "
         JOIN operations AS f ON f.idempotency_key = t.operation_key WHERE f.payment_id = p.id), 0)
     ORDER BY p.id";
 
-/// Debts whose sum is not that of their entries, or not that of the ledger.
+/// Debts and credits whose sum is not that of their entries, or not that of the ledger.
 pub(super) const DEBTS: &str = "
-    SELECT mentor_id, currency, CAST(sum(outstanding) AS BIGINT) AS outstanding, CAST(sum(entered) AS BIGINT) AS entered,
-        CAST(sum(posted) AS BIGINT) AS posted
+    SELECT what, mentor_id, currency, CAST(sum(outstanding) AS BIGINT) AS outstanding,
+        CAST(sum(entered) AS BIGINT) AS entered, CAST(sum(posted) AS BIGINT) AS posted
     FROM (
-        SELECT mentor_id, currency, outstanding, 0 AS entered, 0 AS posted FROM mentor_debts
+        SELECT 'owed' AS what, mentor_id, currency, outstanding, 0 AS entered, 0 AS posted FROM mentor_debts
         UNION ALL
-        SELECT mentor_id, currency, 0, CASE WHEN kind IN ('owed', 'returned', 'repayable') THEN amount ELSE -amount END, 0
+        SELECT 'owed', mentor_id, currency, 0, CASE WHEN kind IN ('owed', 'returned', 'repayable') THEN amount
+            WHEN kind IN ('netted', 'forgiven', 'offset') THEN -amount ELSE 0 END, 0
         FROM debt_entries
         UNION ALL
-        SELECT coalesce(mentor_id, ''), currency, 0, 0, amount FROM ledger_entries WHERE account = 'mentor_debt'
+        SELECT 'owed', coalesce(mentor_id, ''), currency, 0, 0, amount FROM ledger_entries WHERE account = 'mentor_debt'
+        UNION ALL
+        SELECT 'carried over', mentor_id, currency, credit, 0, 0 FROM mentor_debts
+        UNION ALL
+        SELECT 'carried over', mentor_id, currency, 0, CASE WHEN kind IN ('carried', 'put_back') THEN amount
+            WHEN kind IN ('taken', 'offset') THEN -amount ELSE 0 END, 0
+        FROM debt_entries
+        UNION ALL
+        SELECT 'carried over', coalesce(mentor_id, ''), currency, 0, 0, -amount FROM ledger_entries
+        WHERE account = 'mentor_credit'
     ) AS sums
-    GROUP BY mentor_id, currency
+    GROUP BY what, mentor_id, currency
     HAVING sum(outstanding) <> sum(entered) OR sum(outstanding) <> sum(posted)
-    ORDER BY mentor_id, currency LIMIT 1000";
+    ORDER BY mentor_id, currency, what LIMIT 1000";
 
 /// Mentors whose balances do not add up.
 pub(super) const MENTORS: &str = "
     SELECT mentor_id, currency, earned AS should,
-        CAST(pending + held + available + paid - owed AS BIGINT) AS found
-    FROM mentor_balances WHERE earned <> pending + held + available + paid - owed
+        CAST(pending + held + available + carried + paid - owed AS BIGINT) AS found
+    FROM mentor_balances WHERE earned <> pending + held + available + carried + paid - owed
     ORDER BY mentor_id, currency LIMIT 1000";

@@ -11,7 +11,7 @@ use crate::ports::{Balance, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::corrupt;
 
-const OF_MENTOR: &str = "SELECT currency, earned, pending, held, available, paid, withdrawn, owed FROM mentor_balances \
+const OF_MENTOR: &str = "SELECT currency, earned, pending, held, available, carried, paid, withdrawn, owed FROM mentor_balances \
     WHERE mentor_id = $1 ORDER BY currency";
 
 #[derive(QueryableByName)]
@@ -26,6 +26,8 @@ struct Row {
     held: i64,
     #[diesel(sql_type = BigInt)]
     available: i64,
+    #[diesel(sql_type = BigInt)]
+    carried: i64,
     #[diesel(sql_type = BigInt)]
     paid: i64,
     #[diesel(sql_type = BigInt)]
@@ -45,6 +47,7 @@ pub(in crate::store) async fn of(conn: &mut Conn, mentor: &MentorId) -> Result<V
             pending_minor: row.pending,
             held_minor: row.held,
             available_minor: row.available,
+            carried_minor: row.carried,
             paid_minor: row.paid,
             withdrawn_minor: row.withdrawn,
             owed_minor: row.owed,

@@ -59,7 +59,7 @@ struct Known {
     disputes: Vec<DisputeRow>,
     foreign: HashMap<String, TransferId>,
     refunds: Vec<(String, RefundLine)>,
-    debts: HashMap<(String, String), i64>,
+    debts: HashMap<(String, String), (i64, i64)>,
     paid: Paid,
     asked: AskedOf,
 }
@@ -78,11 +78,14 @@ impl Known {
         let foreign_transfer = charge.and_then(|c| self.foreign.get(c)).cloned();
         let of_charge = self.refunds.iter().filter(|(of, _)| Some(of.as_str()) == charge);
         let refunds = of_charge.map(|(_, refund)| refund.clone()).collect();
-        let owing = row.mentor_id.clone().and_then(|mentor| self.debts.get(&(mentor, row.currency.clone())));
-        let debt = minor(format!("the debt of payment {}'s mentor", row.id), owing.copied().unwrap_or(0))?;
         let position = self.paid.position(row)?;
+        let paid_in = position.as_ref().map_or(payment.pay_currency(), |position| position.currency);
+        let owing = row.mentor_id.clone().and_then(|mentor| self.debts.get(&(mentor, paid_in.code().to_owned())));
+        let (owed, credit) = owing.copied().unwrap_or_default();
+        let what = format!("the debt of payment {}'s mentor", row.id);
+        let (debt, credit) = (minor(&what, owed)?, minor(&what, credit)?);
         let asked = self.asked.get(&row.id).cloned().unwrap_or_default();
-        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer, refunds, debt, position, asked })
+        Ok(Case { payment, holds, disputes, mentor, account, foreign_transfer, refunds, debt, credit, position, asked })
     }
 }
 

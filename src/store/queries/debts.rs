@@ -1,15 +1,16 @@
-//! What a mentor owes: the one place that changes it. Each change is an entry that stays, and the sum beside it.
+//! What a mentor owes: the one place that changes it, with `credits`. Each change is an entry that stays, and the sum
+//! beside it.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::Conn;
+use super::{Conn, credits};
 use crate::domain::adjust::FirstOrder;
 use crate::domain::ids::{MentorId, PaymentId};
 use crate::domain::money::{Currency, MinorUnits};
 use crate::store::db::TxError;
-use crate::store::rows::corrupt;
+use crate::store::rows::{corrupt, minor};
 use crate::store::schema::{debt_entries as entries, mentor_debts as debts};
 use crate::store::types::Timestamp;
 
@@ -23,10 +24,11 @@ pub(super) struct Debtor<'a> {
     pub payment_id: PaymentId,
 }
 
-/// Locks what these mentors owe, so that two payments of one mentor do not pay off the same debt.
+/// Locks what these mentors owe or have as credit, so that two payments of one mentor do not pay off the same debt, or
+/// send the same credit.
 pub(super) async fn lock(conn: &mut Conn, mentors: &[&str]) -> Result<(), TxError> {
     let owing = debts::table
-        .filter(debts::mentor_id.eq_any(mentors).and(debts::outstanding.gt(0)))
+        .filter(debts::mentor_id.eq_any(mentors))
         .order((debts::mentor_id, debts::currency))
         .select(debts::mentor_id);
     let _locked: Vec<String> = locked!(owing).load(conn).await?;
@@ -42,7 +44,8 @@ pub(super) async fn owe(
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
     enter(conn, debtor, "owed", amount, because, now).await?;
-    add(conn, debtor, amount.get()).await
+    add(conn, debtor, amount.get()).await?;
+    credits::offset(conn, debtor, now).await
 }
 
 /// Part of a payment went towards the debt. `measure` where all of it did, and no transfer tells what it was.
@@ -72,7 +75,8 @@ pub(super) async fn unnet(
         return Ok(());
     }
     enter(conn, debtor, "returned", amount, ("", 1), now).await?;
-    add(conn, debtor, amount.get()).await
+    add(conn, debtor, amount.get()).await?;
+    credits::offset(conn, debtor, now).await
 }
 
 /// The cause of a debt is gone. What the mentor has paid off of it already is to be paid to them again.
@@ -96,18 +100,32 @@ pub(super) async fn forgive(
     add(conn, debtor, -open.get()).await
 }
 
-/// What of their payments went towards debts, and was not paid to them after all.
+/// What of their payments and their credit went towards debts, and was not paid to them after all.
 async fn paid_in_all(conn: &mut Conn, debtor: &Debtor<'_>) -> Result<MinorUnits, TxError> {
     let of_mentor = entries::table
         .filter(entries::mentor_id.eq(debtor.mentor_id.as_str()).and(entries::currency.eq(debtor.currency.code())))
-        .filter(entries::kind.eq_any(["netted", "returned", "repayable"]))
+        .filter(entries::kind.eq_any(["netted", "offset", "returned", "repayable"]))
         .select((entries::kind, entries::amount));
     let rows: Vec<(String, i64)> = of_mentor.load(conn).await?;
-    let signed = rows.into_iter().map(|(kind, amount)| if kind == "netted" { amount } else { -amount });
+    let signed = rows
+        .into_iter()
+        .map(|(kind, amount)| if matches!(kind.as_str(), "netted" | "offset") { amount } else { -amount });
     Ok(MinorUnits::new(signed.sum()).unwrap_or_default())
 }
 
-/// Whether all of a payment went towards a debt, whatever its row says by now.
+/// What a mentor owes and has as credit, by now.
+pub(super) async fn standing(
+    conn: &mut Conn,
+    mentor: &MentorId,
+    currency: Currency,
+) -> Result<(MinorUnits, MinorUnits), TxError> {
+    let row = debts::table.find((mentor.as_str(), currency.code())).select((debts::outstanding, debts::credit));
+    let (outstanding, credit): (i64, i64) = locked!(row).first(conn).await.optional()?.unwrap_or_default();
+    let what = format!("what mentor {mentor} owes");
+    Ok((minor(&what, outstanding)?, minor(&what, credit)?))
+}
+
+/// Whether all of a payment went towards a debt or became credit, whatever its row says by now.
 pub(super) async fn took_all_of(conn: &mut Conn, payment: PaymentId) -> Result<bool, TxError> {
     let measured = entries::table.filter(entries::payment_id.eq(payment.0).and(entries::measure.is_not_null()));
     let found: Option<i64> = measured.select(entries::id).first(conn).await.optional()?;
@@ -125,7 +143,7 @@ async fn enter(
     write(conn, debtor, kind, amount, because, None, now).await
 }
 
-async fn write(
+pub(super) async fn write(
     conn: &mut Conn,
     debtor: &Debtor<'_>,
     kind: &str,

@@ -96,18 +96,20 @@ impl Found {
     /// What the ledger has to know about one of them.
     pub(super) fn figures(&self, row: &PaymentRow) -> Result<PaymentFigures, StoreError> {
         let payment = row.payment()?;
+        let measure = self.measure(row, payment.pay_currency())?;
         let charge = row.stripe_charge_id.as_deref();
         let disputes = self.disputes.iter().filter(|dispute| Some(dispute.stripe_charge_id.as_str()) == charge);
         let transfers = self.transfers.iter().filter(|t| charge.is_some() && t.stripe_charge_id.as_deref() == charge);
         let debts = self.debts.iter().filter(|debt| debt.payment_id == row.id);
         Ok(PaymentFigures {
+            conversion: payment.conversion(),
             mentor: payment.mentor_id,
             currency: payment.currency,
             collected: payment.collection == Collection::Paid,
             amount: payment.amount,
             mentor_amount: payment.mentor_amount,
             refunded: payment.refunded,
-            measure: self.measure(row)?,
+            measure,
             disputes: disputes.map(|row| row.clone().dispute()).collect::<Result<_, _>>()?,
             transfers: transfers.map(|transfer| self.transfer(row.id, transfer)).collect::<Result<_, _>>()?,
             debts: debts.map(DebtRow::figures).collect::<Result<_, _>>()?,
@@ -116,14 +118,14 @@ impl Found {
     }
 
     /// The confirmed transfer's order says it, or the entry that took all of it towards a debt.
-    fn measure(&self, row: &PaymentRow) -> Result<Option<Measure>, StoreError> {
+    fn measure(&self, row: &PaymentRow, booked_in: Currency) -> Result<Option<Measure>, StoreError> {
         let all = minor(format!("payment {}", row.id), row.amount)?;
         let of_payment = |op: &&OpRow| op.payment_id == row.id && op.kind == "transfer" && op.state == "confirmed";
         if let Some(op) = self.operations.iter().find(of_payment) {
             let what = format!("operation {}'s parameters", op.id);
             let order = Order::read(OperationKind::Transfer, &op.parameters).map_err(|e| corrupt(&what, e))?;
             let Order::Transfer(order) = order else { return Err(corrupt(what, "not a transfer's")) };
-            if order.currency.code() != row.currency {
+            if order.currency != booked_in {
                 return Ok(None);
             }
             // Before the measure was recorded, the share is that of the whole charge.

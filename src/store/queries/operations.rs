@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, admin, cases, ledger, outbox, project, refusals, requests, told};
+use super::{Conn, admin, cases, credits, ledger, outbox, project, refusals, requests, told};
 use crate::domain::facts::{Fact, TransferFact};
 use crate::domain::ids::{OperationId, PaymentId};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
@@ -240,6 +240,7 @@ async fn write_conclusion(
     }
     if let (OperationState::Rejected, Order::Transfer(order)) = (conclusion.next.state, &op.order) {
         debts::unnet(conn, &debtor, order.netted, now).await?;
+        credits::put_back(conn, &debtor, order.carried, now).await?;
     }
     if let Some(why) = &conclusion.hold_mentor {
         admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;

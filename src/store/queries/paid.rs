@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, outbox, release};
+use super::{Conn, credits, intent, outbox};
 use crate::domain::adjust::{Action, Adjustment, Finding, look};
 use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::late;
@@ -69,20 +69,21 @@ pub(super) async fn claim(
     let mentor_id = &position.mentor_id;
     match &adjustment.action {
         Action::Order(order) => {
-            let intent = intent(row, mentor_id.clone(), adjustment, order.clone());
-            let operation = release::commit_intent(conn, intent, lease, now).await?;
+            let intent = intended(row, mentor_id.clone(), adjustment, order.clone());
+            let operation = intent::commit(conn, intent, lease, now).await?;
             wake_at(conn, case, None).await?;
             return Ok(Claimed::Submit(Box::new(operation)));
         }
-        Action::Owe(amount) | Action::Forgive(amount) => {
-            let debtor = Debtor { mentor_id, currency: case.payment.currency, payment_id: id };
+        Action::Owe(amount) | Action::Forgive(amount) | Action::Credit(amount) => {
+            let debtor = Debtor { mentor_id, currency: position.currency, payment_id: id };
             let because = (adjustment.cause.as_str(), adjustment.generation);
             match adjustment.action {
                 Action::Owe(_) => {
                     let key = format!("{}:{}", adjustment.cause, adjustment.generation);
                     debts::owe(conn, &debtor, *amount, because, now).await?;
-                    outbox::write(conn, &late::owed(case, &key, *amount), policy, now).await?;
+                    outbox::write(conn, &late::owed_or_kept_less(case, &key, *amount), policy, now).await?;
                 }
+                Action::Credit(_) => credits::carry(conn, &debtor, *amount, because, None, now).await?,
                 _ => debts::forgive(conn, &debtor, *amount, because, now).await?,
             }
         }
@@ -91,11 +92,11 @@ pub(super) async fn claim(
     Ok(Claimed::Adjusted(id))
 }
 
-fn intent(row: &PaymentRow, mentor_id: MentorId, adjustment: &Adjustment, order: Order) -> release::Intent {
+fn intended(row: &PaymentRow, mentor_id: MentorId, adjustment: &Adjustment, order: Order) -> intent::Intent {
     let key = PaymentKey::new(&row.payment_key);
     let (cause, generation) = (adjustment.cause.clone(), adjustment.generation);
     let key = adjustment_key(order.kind(), &key, &cause, generation);
-    release::Intent { payment_id: adjustment.payment_id, mentor_id, cause, generation, key, order }
+    intent::Intent { payment_id: adjustment.payment_id, mentor_id, cause, generation, key, order }
 }
 
 async fn wake_at(conn: &mut Conn, case: &Case, at: Option<DateTime<Utc>>) -> Result<(), TxError> {

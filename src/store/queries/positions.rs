@@ -1,4 +1,4 @@
-//! Where the mentor's part of payments is once they were paid, and what mentors owe. Asked for paid payments only.
+//! Where the mentor's part of payments is once they were paid, and what mentors owe or have as credit. Asked for paid payments only.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::adjust::{FirstOrder, Position, TransferStanding};
 use crate::domain::ids::{AccountId, MentorId, TransferId};
-use crate::domain::money::MinorUnits;
+use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::operation::{OperationKind, OperationState, Order};
 use crate::ports::StoreError;
 use crate::store::db::TxError;
@@ -52,6 +52,7 @@ struct TransferRow {
 struct Entry {
     payment_id: i64,
     mentor_id: String,
+    currency: String,
     kind: String,
     amount: i64,
     cause: String,
@@ -89,7 +90,7 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Paid, T
 }
 
 fn is_paid(row: &PaymentRow) -> bool {
-    matches!(row.status.as_str(), "transferred" | "netted")
+    matches!(row.status.as_str(), "transferred" | "carried" | "netted")
 }
 
 impl Paid {
@@ -100,19 +101,25 @@ impl Paid {
         }
         let operations: Vec<&Op> = self.operations.iter().filter(|op| op.payment_id == row.id).collect();
         let entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.payment_id == row.id).collect();
-        let Some((mentor_id, first)) = first_order(row, &operations, &entries)? else {
+        let Some((mentor_id, currency, first)) = first_order(row, &operations, &entries)? else {
             // Transferred by hand in the database, or before payoutd: nothing is known to be taken back.
             return Ok(None);
         };
         let confirmed = |kind: OperationKind| amount_of(&operations, kind, OperationState::Confirmed);
         let entered = |kind: &str| entries.iter().filter(|e| e.kind == kind).map(|e| e.amount).sum::<i64>();
+        // What became credit because of something was paid again; without a cause it is the payment's part itself.
+        let credited =
+            entries.iter().filter(|e| e.kind == "carried" && !e.cause.is_empty()).map(|e| e.amount).sum::<i64>();
         let what = format!("payment {}", row.id);
         Ok(Some(Position {
             mentor_id,
+            currency,
             first,
             transfers: self.standings(&operations)?,
             reversed_by_us: minor(&what, confirmed(OperationKind::Reversal))?,
-            restored: minor(&what, confirmed(OperationKind::Restore))?,
+            carried: minor(&what, entered("carried"))?,
+            taken: minor(&what, taken_with(&operations))?,
+            restored: minor(&what, confirmed(OperationKind::Restore) + credited)?,
             owed: minor(&what, entered("owed") - entered("forgiven"))?,
             repayable: minor(&what, entered("repayable"))?,
             answered: answered(&operations, &entries),
@@ -147,12 +154,19 @@ fn amount_of(operations: &[&Op], kind: OperationKind, state: OperationState) -> 
     wanted.filter_map(|op| Order::read(kind, &op.parameters).ok()).map(|order| order.amount().get()).sum()
 }
 
-/// Who was paid, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
+/// What of the credit was sent with the first transfer.
+fn taken_with(operations: &[&Op]) -> i64 {
+    let sent = operations.iter().filter(|op| op.kind == "transfer" && op.state == "confirmed");
+    let orders = sent.filter_map(|op| Order::read(OperationKind::Transfer, &op.parameters).ok());
+    orders.map(|order| if let Order::Transfer(order) = order { order.carried.get() } else { 0 }).sum()
+}
+
+/// Who was paid in what, and what their part was measured by: the confirmed transfer's order, or the entry that took all of it.
 fn first_order(
     row: &PaymentRow,
     operations: &[&Op],
     entries: &[&Entry],
-) -> Result<Option<(MentorId, FirstOrder)>, StoreError> {
+) -> Result<Option<(MentorId, Currency, FirstOrder)>, StoreError> {
     let confirmed = operations.iter().find(|op| op.kind == "transfer" && op.state == "confirmed");
     if let Some(op) = confirmed {
         let what = format!("operation {}'s parameters", op.id);
@@ -165,13 +179,15 @@ fn first_order(
             let what = format!("payment {}", row.id);
             (first.gross, first.kept) = (minor(&what, row.mentor_amount)?, minor(&what, row.amount)?);
         }
-        return Ok(Some((MentorId::new(&op.mentor_id), first)));
+        return Ok(Some((MentorId::new(&op.mentor_id), order.currency, first)));
     }
     let Some((entry, measure)) = entries.iter().find_map(|entry| Some((entry, entry.measure.as_ref()?))) else {
         return Ok(None);
     };
     let first = json(format!("the measure of payment {}", row.id), measure)?;
-    Ok(Some((MentorId::new(&entry.mentor_id), first)))
+    let what = format!("a debt entry of payment {}", row.id);
+    let currency = Currency::parse(&entry.currency).map_err(|e| corrupt(what, e))?;
+    Ok(Some((MentorId::new(&entry.mentor_id), currency, first)))
 }
 
 /// Causes that an operation or an entry has answered, with the highest generation of each, in the order of the first.
@@ -189,15 +205,19 @@ fn answered(operations: &[&Op], entries: &[&Entry]) -> Vec<(String, i32)> {
     answered
 }
 
-/// What the mentors of these payments owe, by mentor and currency.
-pub(super) async fn debts(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<(String, String), i64>, TxError> {
+/// What the mentors of these payments owe and have as credit, by mentor and currency.
+pub(super) async fn debts(
+    conn: &mut Conn,
+    rows: &[PaymentRow],
+) -> Result<HashMap<(String, String), (i64, i64)>, TxError> {
     let mut ids: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let owing: Vec<(String, String, i64)> = debts::table
-        .filter(debts::mentor_id.eq_any(ids).and(debts::outstanding.gt(0)))
-        .select((debts::mentor_id, debts::currency, debts::outstanding))
+    let owing: Vec<(String, String, i64, i64)> = debts::table
+        .filter(debts::mentor_id.eq_any(ids))
+        .filter(debts::outstanding.gt(0).or(debts::credit.gt(0)))
+        .select((debts::mentor_id, debts::currency, debts::outstanding, debts::credit))
         .load(conn)
         .await?;
-    Ok(owing.into_iter().map(|(mentor, currency, owed)| ((mentor, currency), owed)).collect())
+    Ok(owing.into_iter().map(|(mentor, currency, owed, credit)| ((mentor, currency), (owed, credit))).collect())
 }

@@ -193,12 +193,13 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
         let kept_stamp = stamp(kept_stamp);
         let since = [(says.paid_at, kept_says.paid_at), (says.authorized_at, kept_says.authorized_at)];
         let same = says.collection == kept_says.collection && source.kind == SourceKind::PaymentIntent;
-        let settled = says.settlement_currency.or(kept_says.settlement_currency);
+        let told = if says.settlement_currency.is_some() { &says } else { &kept_says };
+        let settled = (told.settlement_currency, told.settlement_amount);
         if kept_stamp > newest {
             (newest, says) = (kept_stamp.clone(), kept_says.clone());
         }
         // What a charge settled in never changes, and only some tellings say it.
-        says.settlement_currency = settled;
+        (says.settlement_currency, says.settlement_amount) = settled;
         // An object is paid or authorised once, however often it is told or read.
         if same && says.captured_later {
             [says.paid_at, says.authorized_at] = since.map(|(told, kept)| told.into_iter().chain(kept).min());
@@ -244,9 +245,7 @@ async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: T
     let kept_bps = row.as_ref().map(|row| u16::try_from(row.platform_fee_bps).unwrap_or(10_000));
     let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
     let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
-    let Some(row) = row else {
-        return insert_payment(conn, &payment, fee_bps, now).await;
-    };
+    let Some(row) = row else { return insert_payment(conn, &payment, fee_bps, now).await };
     let payment = payment.respecting(&row.standing()?, fee_bps, policy);
     let new_window = row.paid_at != payment.paid_at.map(Timestamp::from);
     update_payment(conn, row.id, &payment, new_window, now).await
@@ -340,7 +339,10 @@ macro_rules! described {
             payments::customer_email.eq(&$p.customer_email),
             payments::currency.eq($p.currency.code()),
             payments::settlement_currency.eq($p.settlement_currency.as_ref().map(|c| c.code())),
-            payments::amount.eq($p.amount.get()),
+            (
+                payments::settlement_amount.eq($p.settlement_amount.map(|a| a.get())),
+                payments::amount.eq($p.amount.get()),
+            ),
             payments::platform_fee.eq($p.split.platform_fee.get()),
             payments::mentor_amount.eq($p.split.mentor_amount.get()),
             payments::refunded_amount.eq($p.refunded.get()),

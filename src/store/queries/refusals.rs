@@ -23,19 +23,24 @@ pub(super) async fn pause_after_several(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let latest: Vec<(i64, String, String)> = operations::table
+    let latest: Vec<(i64, String, String, Option<String>)> = operations::table
         .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
         .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
         .filter(operations::state.eq_any(["confirmed", "rejected"]))
         .order(operations::id.desc())
         .limit(30)
-        .select((payments::id, operations::state, payments::status))
+        .select((payments::id, operations::state, payments::status, operations::error_code))
         .load(conn)
         .await?;
     // Of a payment that was tried again only the last try counts.
     let mut seen = HashSet::new();
     let of_each = latest.iter().filter(|(payment, ..)| seen.insert(*payment)).take(SEVERAL);
-    let refused = of_each.filter(|(_, state, status)| state == "rejected" && status == "failed").count();
+    // What is too small says nothing of the mentor.
+    let of_mentor = |code: &Option<String>| code.as_deref() != Some("amount_too_small");
+    let refused = |(_, state, status, code): &&(i64, String, String, Option<String>)| {
+        state == "rejected" && status == "failed" && of_mentor(code)
+    };
+    let refused = of_each.filter(refused).count();
     if refused < SEVERAL {
         return Ok(());
     }

@@ -1,25 +1,24 @@
 //! The release run's side of the database: which payments are due to be looked at, and tx 1 of the money rule.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
-use super::debts::{self, Debtor};
-use super::{Conn, cases, ledger, outbox, paid, project};
-use crate::domain::adjust::FirstOrder;
-use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId, PaymentKey};
+use super::{Conn, cases, debts, intent, ledger, outbox, paid, project};
+use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
-use crate::domain::money::MinorUnits;
-use crate::domain::operation::{Operation, OperationState, Order, TransferOrder, transfer_key};
+use crate::domain::operation::{OperationState, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::release::{Case, Decision, Plan, decide};
+use crate::domain::release::{Case, Decision, decide};
 use crate::domain::settle::{Settlement, settle};
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
-use crate::store::rows::{PaymentRow, corrupt};
+use crate::store::rows::PaymentRow;
 use crate::store::schema::{operations, payments};
 use crate::store::types::Timestamp;
 
@@ -105,7 +104,7 @@ async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<U
     let said = (asleep, payments::transfer_error.eq(&error));
     let row = payments::table.find(id);
     // One that was paid stays paid, whatever became of its row.
-    let paid = ["transferred", "netted", "releasing"];
+    let paid = ["transferred", "carried", "netted", "releasing"];
     diesel::update(row.filter(payments::status.eq_any(paid))).set(said).execute(conn).await?;
     let held = (payments::status.eq("held"), payments::hold_reasons.eq("unreadable"));
     diesel::update(row.filter(payments::status.ne_all(paid))).set((said, held)).execute(conn).await?;
@@ -170,8 +169,16 @@ pub(in crate::store) async fn claim(
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
     let mut claimed = Vec::with_capacity(ready.len());
-    for (row, case) in rows.iter().zip(&cases) {
-        claimed.push(claim_one(conn, row, case, lease, policy, now).await?);
+    let mut met: HashSet<MentorId> = HashSet::new();
+    for (row, mut case) in rows.iter().zip(cases) {
+        // One before it may have paid off the debt, or sent the credit.
+        let known = case.payment.mentor_id.clone().filter(|mentor| met.contains(mentor) && case.position.is_none());
+        if let Some(mentor) = known {
+            (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
+        }
+        met.extend(case.payment.mentor_id.clone());
+        met.extend(case.position.as_ref().map(|position| position.mentor_id.clone()));
+        claimed.push(claim_one(conn, row, &case, lease, policy, now).await?);
     }
     ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
@@ -215,9 +222,9 @@ async fn claim_one(
             }
             let generation = latest.map_or(0, |(generation, _)| generation) + 1;
             let key = transfer_key(&PaymentKey::new(&row.payment_key), generation);
-            let claimed = release(conn, &plan, generation, key, lease, now).await?;
+            let claimed = intent::transfer(conn, &plan, generation, key, lease, now).await?;
             if matches!(claimed, Claimed::Adjusted(_)) {
-                outbox::write(conn, &Vec::from_iter(late::netted(case)), policy, now).await?;
+                outbox::write(conn, &Vec::from_iter(late::kept(case, &plan)), policy, now).await?;
             }
             Ok(claimed)
         }
@@ -238,111 +245,6 @@ async fn latest_operation(conn: &mut Conn, payment: PaymentId) -> Result<Option<
     Ok(latest)
 }
 
-/// Commits the intent of a transfer, nets the mentor's debt with it, and marks the payment. Where all of it goes towards
-/// the debt, nothing is sent.
-async fn release(
-    conn: &mut Conn,
-    plan: &Plan,
-    generation: i32,
-    key: IdempotencyKey,
-    lease: &Lease,
-    now: DateTime<Utc>,
-) -> Result<Claimed, TxError> {
-    let order = TransferOrder::from_plan(plan);
-    let debtor = Debtor { mentor_id: &plan.mentor_id, currency: plan.currency, payment_id: plan.payment_id };
-    if plan.amount == MinorUnits::ZERO {
-        let (gross, refunds) = (order.gross(), order.refunds);
-        let measure = FirstOrder { gross, netted: plan.netted, kept: plan.kept, refunds };
-        debts::net(conn, &debtor, plan.netted, Some(&measure), now).await?;
-        mark(conn, plan.payment_id, PaymentStatus::Netted, now).await?;
-        return Ok(Claimed::Adjusted(plan.payment_id));
-    }
-    debts::net(conn, &debtor, plan.netted, None, now).await?;
-    mark(conn, plan.payment_id, PaymentStatus::Releasing, now).await?;
-    let (payment_id, mentor_id) = (plan.payment_id, plan.mentor_id.clone());
-    let order = Order::Transfer(order);
-    let intent = Intent { payment_id, mentor_id, cause: String::new(), generation, key, order };
-    Ok(Claimed::Submit(Box::new(commit_intent(conn, intent, lease, now).await?)))
-}
-
-async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
-    diesel::update(payments::table.find(id.0))
-        .set((
-            payments::status.eq(status.word()),
-            payments::hold_reasons.eq(""),
-            payments::next_check_at.eq(None::<Timestamp>),
-            payments::wait_until.eq(None::<Timestamp>),
-            payments::wait_reason.eq(None::<String>),
-            payments::updated_at.eq(Timestamp::from(now)),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// What is about to be asked of Stripe.
-pub(super) struct Intent {
-    /// For which payment.
-    pub payment_id: PaymentId,
-    /// About whose money.
-    pub mentor_id: MentorId,
-    /// Because of what; empty for a transfer.
-    pub cause: String,
-    /// The how-manieth of its kind and cause.
-    pub generation: i32,
-    /// Under which key.
-    pub key: IdempotencyKey,
-    /// What.
-    pub order: Order,
-}
-
-/// Writes the operation, leased to this worker.
-pub(super) async fn commit_intent(
-    conn: &mut Conn,
-    intent: Intent,
-    lease: &Lease,
-    now: DateTime<Utc>,
-) -> Result<Operation, TxError> {
-    let at = Timestamp::from(now);
-    let Intent { payment_id, mentor_id, cause, generation, key, order } = intent;
-    let parameters = order.parameters().map_err(|e| corrupt(&key, e))?;
-    let id: i64 = diesel::insert_into(operations::table)
-        .values((
-            (operations::kind.eq(order.kind().word()), operations::cause.eq(&cause)),
-            operations::payment_id.eq(payment_id.0),
-            operations::mentor_id.eq(mentor_id.as_str()),
-            operations::generation.eq(generation),
-            operations::idempotency_key.eq(key.as_str()),
-            (operations::amount.eq(order.amount().get()), operations::currency.eq(order.currency().code())),
-            operations::parameters.eq(parameters),
-            operations::state.eq("submitting"),
-            (operations::first_sent_at.eq(at), operations::last_sent_at.eq(at)),
-            operations::lease_epoch.eq(1),
-            operations::lease_owner.eq(&lease.owner),
-            operations::lease_until.eq(Timestamp::from(lease.until)),
-            (operations::created_at.eq(at), operations::updated_at.eq(at)),
-        ))
-        .returning(operations::id)
-        .get_result(conn)
-        .await?;
-    Ok(Operation {
-        id: OperationId(id),
-        payment_id,
-        mentor_id,
-        cause,
-        generation,
-        key,
-        order,
-        maybe_done: false,
-        attempts: 0,
-        first_sent_at: Some(now),
-        last_sent_at: Some(now),
-        unknown_since: None,
-        lease_epoch: 1,
-        lease_until: lease.until,
-    })
-}
-
 /// Lets payments wait.
 pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
@@ -355,6 +257,7 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
         "held",
         "refunded",
         "transferred",
+        "carried",
         "netted",
     ]));
     diesel::update(open)
@@ -368,9 +271,12 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     Ok(())
 }
 
-/// Wakes what a minimum or the key's mode held.
+/// Wakes what a setting held: a minimum, the key's mode, what to do with other currencies.
 pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<usize, TxError> {
-    let by_settings = payments::hold_reasons.like("%below_minimum%").or(payments::hold_reasons.like("%other_mode%"));
+    let by_settings = payments::hold_reasons
+        .like("%below_minimum%")
+        .or(payments::hold_reasons.like("%other_mode%"))
+        .or(payments::hold_reasons.like("%other_settlement_currency%"));
     let held = payments::table.filter(payments::status.eq("held").and(by_settings));
     let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
     Ok(diesel::update(held).set(due).execute(conn).await?)

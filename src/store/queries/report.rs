@@ -13,11 +13,14 @@ use crate::store::db::TxError;
 use crate::store::rows::corrupt;
 use crate::store::types::{Instant, Timestamp};
 
-const PENDING: &str = "SELECT e.currency, CAST(count(DISTINCT p.id) AS BIGINT) AS payments, \
+/// What is carried over counts in the amount: it is no one payment's any more.
+const PENDING: &str = "SELECT e.currency, \
+    CAST(count(DISTINCT CASE WHEN e.account = 'mentor_payable' THEN p.id END) AS BIGINT) AS payments, \
     CAST(-sum(e.amount) AS BIGINT) AS amount \
     FROM payments AS p JOIN ledger_journals AS j ON j.payment_id = p.id \
-    JOIN ledger_entries AS e ON e.journal_id = j.id AND e.account = 'mentor_payable' \
-    WHERE p.status IN ('pending', 'held', 'releasing', 'failed') \
+    JOIN ledger_entries AS e ON e.journal_id = j.id \
+    WHERE e.account = 'mentor_payable' AND p.status IN ('pending', 'held', 'releasing', 'failed') \
+        OR e.account = 'mentor_credit' \
     GROUP BY e.currency HAVING sum(e.amount) <> 0 ORDER BY e.currency";
 
 #[derive(QueryableByName)]

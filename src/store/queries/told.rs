@@ -74,7 +74,7 @@ pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<
         disputes::currency.eq(dispute.currency.code()),
         disputes::status.eq(&dispute.status),
         disputes::reason.eq(&dispute.reason),
-        disputes::fee.eq(dispute.fee.get()),
+        (disputes::fee.eq(dispute.fee.get()), disputes::fee_currency.eq(dispute.fee_currency.code())),
     );
     keep_latest!(conn, disputes, stripe_dispute_id = dispute.id.as_str(), &fact.stamp, columns)
 }

@@ -146,7 +146,7 @@ async fn done(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
     Ok(story)
 }
 
-/// What it did to the mentor's debt.
+/// What it did to the mentor's debt and credit.
 async fn owed(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
     type Change = (Timestamp, String, i64, String, String);
     let changes: Vec<Change> = debt_entries::table
@@ -165,7 +165,14 @@ async fn owed(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
         let because = if cause.is_empty() { String::new() } else { format!(" because of {cause}") };
         let amount = Currency::parse(&currency).ok().zip(MinorUnits::new(amount));
         let amount = amount.map_or(currency, |(currency, amount)| currency.display(amount));
-        entry(at, "debt", format!("{amount} {kind}{because}"))
+        let (of, what) = match kind.as_str() {
+            "carried" => ("credit", "kept for a later transfer"),
+            "taken" => ("credit", "of earlier payments sent with it"),
+            "put_back" => ("credit", "of earlier payments not sent, and kept again"),
+            "offset" => ("credit", "of what was kept went towards the debt"),
+            kind => ("debt", kind),
+        };
+        entry(at, of, format!("{amount} {what}{because}"))
     };
     Ok(changes.into_iter().map(change).collect())
 }

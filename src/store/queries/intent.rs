@@ -1,0 +1,137 @@
+//! Tx 1 of the money rule, written down: the operation with its frozen parameters, leased to the worker that sends it.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use super::credits;
+use super::debts::{self, Debtor};
+use crate::domain::adjust::FirstOrder;
+use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId};
+use crate::domain::money::MinorUnits;
+use crate::domain::operation::{Operation, Order, TransferOrder};
+use crate::domain::payment::PaymentStatus;
+use crate::domain::release::Plan;
+use crate::ports::{Claimed, Lease};
+use crate::store::db::TxError;
+use crate::store::rows::corrupt;
+use crate::store::schema::{operations, payments};
+use crate::store::types::Timestamp;
+
+/// Commits the intent of a transfer, nets the mentor's debt with it, takes what of their credit goes along, and marks the
+/// payment. Where nothing is left to be sent, it is netted or carried over.
+pub(super) async fn transfer(
+    conn: &mut Conn,
+    plan: &Plan,
+    generation: i32,
+    key: IdempotencyKey,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Claimed, TxError> {
+    let mentor = Debtor { mentor_id: &plan.mentor_id, currency: plan.currency, payment_id: plan.payment_id };
+    if plan.amount == MinorUnits::ZERO {
+        return keep(conn, plan, &mentor, now).await;
+    }
+    debts::net(conn, &mentor, plan.netted, None, now).await?;
+    credits::take(conn, &mentor, plan.carried, now).await?;
+    mark(conn, plan.payment_id, PaymentStatus::Releasing, now).await?;
+    let (payment_id, mentor_id) = (plan.payment_id, plan.mentor_id.clone());
+    let order = Order::Transfer(TransferOrder::from_plan(plan));
+    let intent = Intent { payment_id, mentor_id, cause: String::new(), generation, key, order };
+    Ok(Claimed::Submit(Box::new(commit(conn, intent, lease, now).await?)))
+}
+
+/// Nothing is sent: part of it goes towards the debt, and what is left is too small and becomes credit.
+async fn keep(conn: &mut Conn, plan: &Plan, mentor: &Debtor<'_>, now: DateTime<Utc>) -> Result<Claimed, TxError> {
+    let gross = plan.netted.checked_add(plan.carried_over).unwrap_or(plan.netted);
+    let measure = FirstOrder { gross, netted: plan.netted, kept: plan.kept, refunds: plan.refunds.clone() };
+    let status = if plan.carried_over > MinorUnits::ZERO {
+        debts::net(conn, mentor, plan.netted, None, now).await?;
+        credits::carry(conn, mentor, plan.carried_over, ("", 1), Some(&measure), now).await?;
+        PaymentStatus::Carried
+    } else {
+        debts::net(conn, mentor, plan.netted, Some(&measure), now).await?;
+        PaymentStatus::Netted
+    };
+    mark(conn, plan.payment_id, status, now).await?;
+    Ok(Claimed::Adjusted(plan.payment_id))
+}
+
+async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
+    diesel::update(payments::table.find(id.0))
+        .set((
+            payments::status.eq(status.word()),
+            payments::hold_reasons.eq(""),
+            payments::next_check_at.eq(None::<Timestamp>),
+            payments::wait_until.eq(None::<Timestamp>),
+            payments::wait_reason.eq(None::<String>),
+            payments::updated_at.eq(Timestamp::from(now)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What is about to be asked of Stripe.
+pub(super) struct Intent {
+    /// For which payment.
+    pub payment_id: PaymentId,
+    /// About whose money.
+    pub mentor_id: MentorId,
+    /// Because of what; empty for a transfer.
+    pub cause: String,
+    /// The how-manieth of its kind and cause.
+    pub generation: i32,
+    /// Under which key.
+    pub key: IdempotencyKey,
+    /// What.
+    pub order: Order,
+}
+
+/// Writes the operation, leased to this worker.
+pub(super) async fn commit(
+    conn: &mut Conn,
+    intent: Intent,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Operation, TxError> {
+    let at = Timestamp::from(now);
+    let Intent { payment_id, mentor_id, cause, generation, key, order } = intent;
+    let parameters = order.parameters().map_err(|e| corrupt(&key, e))?;
+    let id: i64 = diesel::insert_into(operations::table)
+        .values((
+            (operations::kind.eq(order.kind().word()), operations::cause.eq(&cause)),
+            operations::payment_id.eq(payment_id.0),
+            operations::mentor_id.eq(mentor_id.as_str()),
+            operations::generation.eq(generation),
+            operations::idempotency_key.eq(key.as_str()),
+            (operations::amount.eq(order.amount().get()), operations::currency.eq(order.currency().code())),
+            operations::parameters.eq(parameters),
+            operations::state.eq("submitting"),
+            (operations::first_sent_at.eq(at), operations::last_sent_at.eq(at)),
+            operations::lease_epoch.eq(1),
+            operations::lease_owner.eq(&lease.owner),
+            operations::lease_until.eq(Timestamp::from(lease.until)),
+            (operations::created_at.eq(at), operations::updated_at.eq(at)),
+        ))
+        .returning(operations::id)
+        .get_result(conn)
+        .await?;
+    Ok(Operation {
+        id: OperationId(id),
+        payment_id,
+        mentor_id,
+        cause,
+        generation,
+        key,
+        order,
+        maybe_done: false,
+        attempts: 0,
+        first_sent_at: Some(now),
+        last_sent_at: Some(now),
+        unknown_since: None,
+        lease_epoch: 1,
+        lease_until: lease.until,
+    })
+}
