@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::checker::Checker;
+use super::duration::show_duration;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw};
 use crate::domain::timetable::Timetable;
@@ -16,6 +17,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long Stripe lets most platforms hold funds.
 /// <https://docs.stripe.com/connect/account-balances>
 const LONGEST_WINDOW: Duration = Duration::from_secs(90 * 24 * 3_600);
+
+/// Two years, in the United States.
+const LONGEST_LIMIT: Duration = Duration::from_secs(731 * 24 * 3_600);
 
 /// What the platform keeps.
 #[derive(Debug, Clone)]
@@ -83,6 +87,10 @@ pub struct Release {
     pub funds_retry: Duration,
     /// Whether a payment is due only once its session is over.
     pub require_completion: bool,
+    /// How long Stripe lets the platform hold funds.
+    pub platform_limit: Duration,
+    /// How long before its end an admin is warned.
+    pub limit_warn_before: Duration,
 }
 
 impl Release {
@@ -94,6 +102,8 @@ impl Release {
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
             require_completion: r.take("release.require_completion", false),
+            platform_limit: r.take("release.platform_limit", LONGEST_WINDOW),
+            limit_warn_before: r.take("release.limit_warn_before", 15 * 24 * HOUR),
         }
     }
 
@@ -102,6 +112,13 @@ impl Release {
         c.accept(timetable.map(drop).map_err(|why| why.to_string()), "release.schedule");
         c.positive("release.preflight_retry", self.preflight_retry);
         c.positive("release.funds_retry", self.funds_retry);
+        let (limit, before) = (self.platform_limit, self.limit_warn_before);
+        c.positive("release.platform_limit", limit);
+        c.at_most("release.platform_limit", limit, LONGEST_LIMIT, "no country lets a platform hold funds longer");
+        c.positive("release.limit_warn_before", before);
+        c.require(before < limit, "release.limit_warn_before", || {
+            format!("is not within release.platform_limit {}", show_duration(limit))
+        });
     }
 }
 

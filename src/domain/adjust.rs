@@ -224,7 +224,7 @@ fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> 
 
 #[cfg(test)]
 #[path = "adjust_tests.rs"]
-mod tests;
+pub(in crate::domain) mod tests;
 
 #[cfg(test)]
 mod property {

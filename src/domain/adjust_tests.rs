@@ -16,7 +16,7 @@ fn usd() -> Currency {
 }
 
 /// 100.00 charged, 90.00 transferred.
-pub(super) fn paid() -> Case {
+pub(in crate::domain) fn paid() -> Case {
     Case {
         payment: Payment {
             id: PaymentId(42),
@@ -39,6 +39,7 @@ pub(super) fn paid() -> Case {
             customer: Default::default(),
             window_ends: chrono::DateTime::from_timestamp(0, 0),
             flag: None,
+            flag_lifted: 0,
             charge_disputed: false,
             destination_charge: false,
             transfer_group: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
+use super::holding::LetterPolicy;
 use super::money::{Currency, MinorUnits};
 use super::session::CancellationPolicy;
 
@@ -33,6 +34,8 @@ pub struct Policy {
     pub cancellation: CancellationPolicy,
     /// When authorised payments are captured.
     pub capture: CapturePolicy,
+    /// What is written about that no single event brings about.
+    pub letters: LetterPolicy,
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -129,6 +132,7 @@ impl Policy {
             require_completion: false,
             cancellation: CancellationPolicy::default(),
             capture: CapturePolicy::default(),
+            letters: LetterPolicy::default(),
         }
     }
 }

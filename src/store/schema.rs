@@ -111,6 +111,7 @@ tables! {
         rank -> SmallInt,
         event_id -> Text,
         fee -> BigInt,
+        evidence_due_by -> Nullable<Instant>,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,
@@ -291,6 +292,15 @@ tables! {
         mentor_id -> Nullable<Text>,
         currency -> Text,
         amount -> BigInt,
+    }
+    daily_chores (chore, day) {
+        chore -> Text,
+        day -> Text,
+        owner -> Text,
+        lease_until -> Instant,
+        begun_at -> Instant,
+        finished_at -> Nullable<Instant>,
+        note -> Nullable<Text>,
     }
     used_tokens (jti) {
         jti -> Text,

@@ -46,6 +46,7 @@ pub fn policy() -> Policy {
         require_completion: false,
         cancellation: Default::default(),
         capture: Default::default(),
+        letters: Default::default(),
     }
 }
 

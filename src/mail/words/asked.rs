@@ -182,9 +182,10 @@ fn customers_sums(notices: &[Notice]) -> String {
     }
 }
 
-fn to_customer(notices: &[Notice], voice: &Voice, subject: String, mut blocks: Vec<Block>) -> Story {
+pub(super) fn to_customer(notices: &[Notice], voice: &Voice, subject: String, mut blocks: Vec<Block>) -> Story {
     let name = notices.iter().find_map(|notice| match notice {
         Notice::Refunded { customer, .. } | Notice::NotCharged { customer, .. } => customer.as_deref(),
+        Notice::Dispute(dispute) => dispute.customer.as_deref(),
         _ => None,
     });
     let name = name.map(|name| one_line(name, 60)).filter(|name| !name.is_empty());

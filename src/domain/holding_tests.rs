@@ -1,0 +1,2 @@
+use super::super::adjust::tests::paid;
+use super::*;
