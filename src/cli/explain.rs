@@ -65,7 +65,10 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
     if let Some(holding) = holding(payment, policy, now) {
         let limit = show::time(holding.limit_at);
-        line("platform limit", format!("{}: on the platform for {} days, pay it out or refund it before", limit, holding.days));
+        line(
+            "platform limit",
+            format!("{}: on the platform for {} days, pay it out or refund it before", limit, holding.days),
+        );
     }
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });

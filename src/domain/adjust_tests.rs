@@ -7,7 +7,7 @@ use super::super::money::Currency;
 use super::super::payment::{Collection, PaymentStatus};
 use super::*;
 
-pub(super) fn minor(n: i64) -> MinorUnits {
+pub(in crate::domain) fn minor(n: i64) -> MinorUnits {
     MinorUnits::new(n).unwrap()
 }
 

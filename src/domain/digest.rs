@@ -107,7 +107,12 @@ impl Digest {
 
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
-        *self == Self { evidence_due_by: self.evidence_due_by, limit_at: self.limit_at, ..Self::empty(self.since, self.until) }
+        *self
+            == Self {
+                evidence_due_by: self.evidence_due_by,
+                limit_at: self.limit_at,
+                ..Self::empty(self.since, self.until)
+            }
     }
 
     /// The email, one for each day; `None` when there is nothing to say.

@@ -54,8 +54,7 @@ pub struct Holding {
 }
 
 /// Reasons that go with money which is not on the platform any more, or that nobody is meant to settle.
-pub const FINAL: [&str; 5] =
-    ["dispute_lost", "transferred_elsewhere", "destination_charge", "other_mode", "refunded"];
+pub const FINAL: [&str; 5] = ["dispute_lost", "transferred_elsewhere", "destination_charge", "other_mode", "refunded"];
 
 /// Payments that were paid then or before are near the limit.
 pub fn warned_before(policy: &Policy, now: DateTime<Utc>) -> DateTime<Utc> {

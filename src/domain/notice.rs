@@ -324,7 +324,9 @@ impl Notice {
             | Self::AuthorizationExpiring { payment, .. }
             | Self::AuthorizationCanceled { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
-            Self::Dispute(DisputeBrief { payment, .. }) | Self::PlatformLimit(LimitBrief { payment, .. }) => Some(payment),
+            Self::Dispute(DisputeBrief { payment, .. }) | Self::PlatformLimit(LimitBrief { payment, .. }) => {
+                Some(payment)
+            }
             Self::BreakerOpened { .. }
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }

@@ -181,7 +181,11 @@ mod tests {
         pass(1).await;
         assert_eq!(late(&pulse), ["project", "mail", "record", "schedule", "daily", "audit"]);
         pass(240).await;
-        assert_eq!(late(&pulse), ["project", "release", "mail", "record", "schedule", "daily", "audit"], "a step takes 240 s at most");
+        assert_eq!(
+            late(&pulse),
+            ["project", "release", "mail", "record", "schedule", "daily", "audit"],
+            "a step takes 240 s at most"
+        );
         pulse.works(Loop::Release);
         assert!(!late(&pulse).contains(&"release"), "it has turned again");
         assert_eq!(pulse.look()[1].age, Duration::ZERO);

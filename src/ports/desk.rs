@@ -364,7 +364,11 @@ pub trait Desk: Send + Sync {
     ) -> Result<Vec<i64>, StoreError>;
 
     /// Operations in one of these states (in any, when none is given), newest first.
-    async fn operations(&self, states: Vec<OperationState>, page: Page) -> Result<Vec<Listed<OperationEntry>>, StoreError>;
+    async fn operations(
+        &self,
+        states: Vec<OperationState>,
+        page: Page,
+    ) -> Result<Vec<Listed<OperationEntry>>, StoreError>;
     /// Operations with their calls, by generation.
     async fn find_operations(&self, by: OperationRef) -> Result<Vec<OperationStory>, StoreError>;
     /// Takes up an unknown operation as the rescuer does, but to look for it and nothing else, since a person asks.

@@ -8,8 +8,8 @@ use super::{Database, Result};
 use crate::domain::ids::OperationId;
 use crate::domain::operation::OperationState;
 use crate::ports::{
-    Desk, EmailEntry, EmailFilter, EmailState, EventEntry, EventFilter, EventRef, EventState, Lease, Listed, OperationEntry,
-    OperationRef, OperationStory, Page, PaymentFilter, PaymentView, RunEntry, TakenUp, Wish,
+    Desk, EmailEntry, EmailFilter, EmailState, EventEntry, EventFilter, EventRef, EventState, Lease, Listed,
+    OperationEntry, OperationRef, OperationStory, Page, PaymentFilter, PaymentView, RunEntry, TakenUp, Wish,
 };
 
 #[async_trait]

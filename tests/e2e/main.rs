@@ -11,10 +11,12 @@ mod books;
 mod breaker;
 mod crash;
 mod desk;
+mod digest;
 mod failures;
 mod fleet;
 mod holds;
 mod house;
+mod letters;
 mod listener;
 mod mailbox;
 mod outcomes;
@@ -25,4 +27,4 @@ mod town;
 mod web;
 
 use support::{TestDb, on_both_databases};
-use town::{Town, status};
+use town::{ADMIN, Town, status};

@@ -38,17 +38,18 @@ fn for_admin(notices: &[Notice], disputes: &[&DisputeBrief], voice: &Voice) -> S
         [dispute] => one_for_admin(dispute, voice),
         _ if is_end => {
             let lead = format!("Disputes about {} are over. How each ended stands under it.", count(notices));
-            (format!("Disputes about {} are over{}", count(notices), sums(notices)), vec![
-                Block::say(lead),
-                table(disputes, Reader::Admin, voice),
-            ])
+            (
+                format!("Disputes about {} are over{}", count(notices), sums(notices)),
+                vec![Block::say(lead), table(disputes, Reader::Admin, voice)],
+            )
         }
         _ => {
-            let lead = format!("Customers dispute {} with their banks. What is asked stands under each.", count(notices));
-            (format!("{} are disputed{}", count(notices), sums(notices)), vec![
-                Block::say(lead),
-                table(disputes, Reader::Admin, voice),
-            ])
+            let lead =
+                format!("Customers dispute {} with their banks. What is asked stands under each.", count(notices));
+            (
+                format!("{} are disputed{}", count(notices), sums(notices)),
+                vec![Block::say(lead), table(disputes, Reader::Admin, voice)],
+            )
         }
     };
     if !is_end {
@@ -71,7 +72,9 @@ fn one_for_admin(dispute: &DisputeBrief, voice: &Voice) -> (String, Vec<Block>) 
         ),
         Turn::Opened => (
             format!("Payment {number} is disputed: {sum}"),
-            format!("A customer disputes {sum}{what} with their bank, and Stripe has taken it from the platform's balance."),
+            format!(
+                "A customer disputes {sum}{what} with their bank, and Stripe has taken it from the platform's balance."
+            ),
         ),
         Turn::Escalated => (
             format!("The inquiry about payment {number} became a dispute: {sum}"),
@@ -136,7 +139,9 @@ fn money_for_admin(money: MentorMoney) -> &'static str {
             "The mentor was paid already. payoutd takes their part back; what Stripe cannot take is on record as their debt."
         }
         MentorMoney::Gone => "The mentor was not paid for it, and will not be.",
-        MentorMoney::Due => "The mentor has not been paid yet: payoutd goes on with it, if nothing else speaks against it.",
+        MentorMoney::Due => {
+            "The mentor has not been paid yet: payoutd goes on with it, if nothing else speaks against it."
+        }
         MentorMoney::Stays => "The mentor was paid, and keeps it.",
         MentorMoney::ComesBack => "Whatever payoutd took back from the mentor because of it, it sends them again.",
     }
@@ -148,7 +153,10 @@ fn for_mentor(notices: &[Notice], disputes: &[&DisputeBrief], voice: &Voice) -> 
         _ => {
             let is_end = disputes.iter().all(|dispute| dispute.turn.is_end());
             let (subject, lead) = if is_end {
-                ("Disputes about your payments are over", "Disputes about your payments are over. How each ended stands under it.")
+                (
+                    "Disputes about your payments are over",
+                    "Disputes about your payments are over. How each ended stands under it.",
+                )
             } else {
                 ("Some of your payments are disputed", "Customers dispute some of your payments with their banks:")
             };
@@ -207,8 +215,10 @@ fn money_for_mentor(money: MentorMoney, payment: &PaymentBrief) -> String {
     match money {
         MentorMoney::Held => format!("Your {sum} wait until it is over. We write to you then."),
         MentorMoney::Kept => {
-            format!("You were paid {sum} for it already, and keep them for now. If the dispute is lost, we have to take back \
-                what belongs to it. We write to you when it is over.")
+            format!(
+                "You were paid {sum} for it already, and keep them for now. If the dispute is lost, we have to take back \
+                what belongs to it. We write to you when it is over."
+            )
         }
         MentorMoney::GoesBack => {
             "You were paid for it already, and we have to take back what belongs to it. We write to you when that has \

@@ -23,7 +23,8 @@ pub fn near_limit(notices: &[Notice], voice: &Voice) -> Story {
             let mut known = lists::facts(&limit.payment, Reader::Admin);
             known.push(("Customer paid", time(limit.paid_at, voice.time_zone)));
             known.push(("Limit", time(limit.limit_at, voice.time_zone)));
-            let lead = format!("{} has been on the platform for long, and should leave it by {until}:", what(&limit.payment));
+            let lead =
+                format!("{} has been on the platform for long, and should leave it by {until}:", what(&limit.payment));
             let subject = format!("Payment {number} must leave the platform by {until}: {}", amount(&limit.payment));
             (subject, vec![Block::say(lead), reason(&limit.why), Block::Facts(known)])
         }
@@ -32,7 +33,10 @@ pub fn near_limit(notices: &[Notice], voice: &Voice) -> Story {
                 limits.iter().map(|limit| format!("until {}: {}", day(limit.limit_at, voice), limit.why)).collect();
             let lines: Vec<Line<'_>> =
                 limits.iter().zip(&notes).map(|(limit, note)| noted(&limit.payment, note)).collect();
-            let lead = format!("{} have been on the platform for long. Until when each may stay stands under it.", count(notices));
+            let lead = format!(
+                "{} have been on the platform for long. Until when each may stay stands under it.",
+                count(notices)
+            );
             let subject = format!("{} must leave the platform soon{}", count(notices), sums(notices));
             (subject, vec![Block::say(lead), Block::List(lists::table(&lines, Reader::Admin, voice.time_zone))])
         }
@@ -80,8 +84,7 @@ pub fn digest(notices: &[Notice], voice: &Voice) -> Story {
 }
 
 fn done(digest: &Digest) -> Vec<(&'static str, String)> {
-    let lines =
-        [("Paid to mentors", &digest.paid), ("Taken back", &digest.taken_back), ("Refunded", &digest.refunded)];
+    let lines = [("Paid to mentors", &digest.paid), ("Taken back", &digest.taken_back), ("Refunded", &digest.refunded)];
     lines.into_iter().filter(|(_, sums)| !sums.is_empty()).map(|(label, sums)| (label, in_words(sums))).collect()
 }
 
@@ -148,14 +151,18 @@ fn offered(digest: &Digest) -> Vec<Command> {
     let mut offered = vec![commands::status()];
     let held = digest.held.first().map(|held| {
         let words = held.reason.replace('_', " ");
-        Command::new(format!("payoutd payments --reason {}", held.reason), format!("lists what is held because: {words}"))
+        Command::new(
+            format!("payoutd payments --reason {}", held.reason),
+            format!("lists what is held because: {words}"),
+        )
     });
     offered.extend(held);
     if !digest.failed.is_empty() {
         offered.push(Command::new("payoutd payments --status failed", "lists what Stripe refused, with its words"));
     }
     if digest.unknown.count > 0 {
-        offered.push(Command::new("payoutd operations list --state unknown", "lists what may or may not have happened"));
+        offered
+            .push(Command::new("payoutd operations list --state unknown", "lists what may or may not have happened"));
     }
     offered.extend((!digest.near_limit.is_empty()).then(older));
     offered

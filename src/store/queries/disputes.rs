@@ -15,12 +15,7 @@ use crate::store::schema::{disputes, mentors, payments};
 use crate::store::types::Timestamp;
 
 /// Keeps a dispute, and tells what turned. A telling that is older than what is kept changes nothing and tells nothing.
-pub(super) async fn keep(
-    conn: &mut Conn,
-    fact: &DisputeFact,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), TxError> {
+pub(super) async fn keep(conn: &mut Conn, fact: &DisputeFact, policy: &Policy, now: Timestamp) -> Result<(), TxError> {
     let id = fact.dispute.id.as_str();
     let kept = disputes::table.find(id);
     let kept = kept.select(((disputes::told_at, disputes::rank, disputes::event_id), disputes::status));

@@ -113,11 +113,8 @@ async fn restate(conn: &mut Conn, fact: &TransferFact, now: Timestamp) -> Result
     let charge = fact.charge_id.as_ref().map(ChargeId::as_str);
     let of = payments::transfer_id.eq(fact.id.as_str()).or(payments::stripe_charge_id.eq(charge));
     let paid = payments::table.filter(of).filter(payments::transfer_id.is_not_null());
-    let paid: Option<(i64, Option<String>, Option<String>)> = paid
-        .select((payments::id, payments::transfer_id, payments::stripe_charge_id))
-        .first(conn)
-        .await
-        .optional()?;
+    let paid: Option<(i64, Option<String>, Option<String>)> =
+        paid.select((payments::id, payments::transfer_id, payments::stripe_charge_id)).first(conn).await.optional()?;
     let Some((id, transfer_id, charge)) = paid else { return Ok(()) };
     let ours = operations::table.filter(operations::payment_id.eq(id)).select(operations::idempotency_key.nullable());
     let of_charge = transfers::stripe_charge_id.eq(charge).and(transfers::operation_key.eq_any(ours));
