@@ -135,7 +135,6 @@ impl Jobs {
         let differences = self.chores.audit_mentors().await?;
         count += differences.len();
         first.extend(differences.into_iter().take(DIFFERENCES_MAX.saturating_sub(first.len())));
-        metrics::gauge!("payoutd_audit_differences").set(u32::try_from(count).unwrap_or(u32::MAX));
         if count > 0 {
             tracing::error!(count, "the books do not agree: `payoutd audit` shows where");
         }
