@@ -64,7 +64,9 @@ pub struct Digest {
     pub taken_back: Vec<Sum>,
     /// Refunds to customers.
     pub refunded: Vec<Sum>,
-    /// Payments that are held, by reason.
+    /// How many payments are held.
+    pub held_count: i64,
+    /// The same by reason.
     pub held: Vec<HeldFor>,
     /// Payments whose transfer Stripe refused for good.
     pub failed: Vec<Sum>,
@@ -93,6 +95,7 @@ impl Digest {
             paid: Vec::new(),
             taken_back: Vec::new(),
             refunded: Vec::new(),
+            held_count: 0,
             held: Vec::new(),
             failed: Vec::new(),
             unknown: Standing::default(),

@@ -83,7 +83,7 @@ impl Timetable {
     /// The day that it is, where the first moment of the day has come; several moments of a day count as one.
     pub fn day_due(&self, now: DateTime<Utc>) -> Option<NaiveDate> {
         let day = now.with_timezone(&self.zone).date_naive();
-        let first = self.next_after(self.start_of(day)? - TimeDelta::milliseconds(1))?;
+        let first = self.next_after(self.start_of(day)? - TimeDelta::seconds(1))?;
         (first <= now).then_some(day)
     }
 

@@ -48,12 +48,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
-        Notice::PlatformLimit(LimitBrief {
-            payment: payment(),
-            paid_at: at(14, 5),
-            limit_at: at(14, 5),
-            why: why(),
-        }),
+        Notice::PlatformLimit(LimitBrief { payment: payment(), paid_at: at(14, 5), limit_at: at(14, 5), why: why() }),
         disputed(Audience::Admin, evil),
         disputed(Audience::Mentor, evil),
         disputed(Audience::Customer, evil),

@@ -366,6 +366,7 @@ fn about_days() -> Vec<(&'static str, Vec<Notice>)> {
         paid: vec![sum(12, 108_000, "usd"), sum(3, 9_000, "jpy")],
         taken_back: vec![sum(1, 4_500, "usd")],
         refunded: vec![sum(2, 12_345, "kwd")],
+        held_count: 5,
         held: vec![held("dispute_open", 4, 1), held("mentor_unknown", 1, 2)],
         failed: vec![sum(1, 9_000, "usd")],
         unknown: Standing { count: 1, oldest: Some(day(2)) },

@@ -133,10 +133,9 @@ fn held(digest: &Digest, voice: &Voice) -> Table {
 
 fn headline(digest: &Digest) -> String {
     let counted = |sums: &[Sum]| sums.iter().map(|sum| sum.count).sum::<i64>();
-    let held: i64 = digest.held.iter().map(|held| held.count).max().unwrap_or(0);
     let parts = [
         (counted(&digest.paid), "paid"),
-        (held, "held"),
+        (digest.held_count, "held"),
         (counted(&digest.failed), "refused"),
         (digest.unknown.count, "unclear"),
         (counted(&digest.disputes), "disputed"),

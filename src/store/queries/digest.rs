@@ -114,7 +114,7 @@ pub(in crate::store) async fn gather(
     digest.failed = sums!(conn, diesel::sql_query(FAILED));
     digest.debts = sums!(conn, diesel::sql_query(DEBTS));
     digest.disputes = sums!(conn, diesel::sql_query(DISPUTES));
-    digest.held = held(conn).await?;
+    (digest.held_count, digest.held) = held(conn).await?;
     let unknown: StandingRow = diesel::sql_query(UNKNOWN).get_result(conn).await?;
     digest.unknown = unknown.standing();
     let due: StandingRow = diesel::sql_query(EVIDENCE).bind::<Instant, _>(to).get_result(conn).await?;
@@ -125,15 +125,17 @@ pub(in crate::store) async fn gather(
 }
 
 /// By each reason; a payment with two reasons counts under both. What nobody is meant to settle is left out.
-async fn held(conn: &mut Conn) -> Result<Vec<HeldFor>, TxError> {
+async fn held(conn: &mut Conn) -> Result<(i64, Vec<HeldFor>), TxError> {
     let rows: Vec<StandingRow> = diesel::sql_query(HELD).load(conn).await?;
     let mut reasons: BTreeMap<String, Standing> = BTreeMap::new();
+    let mut all = 0;
     for row in rows {
         let codes: Vec<String> = row.what.split(',').filter(|code| !code.is_empty()).map(str::to_owned).collect();
         if codes.iter().any(|code| FINAL.contains(&code.as_str())) {
             continue;
         }
         let Standing { count, oldest } = row.standing();
+        all += count;
         for code in codes {
             let sum = reasons.entry(code).or_default();
             sum.count += count;
@@ -143,7 +145,7 @@ async fn held(conn: &mut Conn) -> Result<Vec<HeldFor>, TxError> {
     let mut held: Vec<HeldFor> =
         reasons.into_iter().map(|(reason, Standing { count, oldest })| HeldFor { reason, count, oldest }).collect();
     held.sort_by_key(|held| std::cmp::Reverse(held.count));
-    Ok(held)
+    Ok((all, held))
 }
 
 /// Authorisations that run out soon, with the time at which the first does.
