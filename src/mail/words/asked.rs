@@ -141,7 +141,10 @@ fn about_authorizations(
         }
     };
     blocks.push(Block::say(next));
-    blocks.push(commands::block([commands::explain(number), complete(number)]));
+    // Only what is still authorised can be captured by saying so.
+    let expiring = matches!(notices.first(), Some(Notice::AuthorizationExpiring { .. }));
+    let complete = expiring.then(|| complete(number));
+    blocks.push(commands::block([commands::explain(number)].into_iter().chain(complete)));
     to_admin(voice, subject, blocks)
 }
 

@@ -7,7 +7,7 @@ use super::told::{self, StampColumns, stamp};
 use super::{Conn, outbox};
 use crate::domain::dispute_news::{Disputed, news};
 use crate::domain::facts::DisputeFact;
-use crate::domain::ids::PaymentKey;
+use crate::domain::ids::ChargeId;
 use crate::domain::policy::Policy;
 use crate::store::db::TxError;
 use crate::store::rows::{DisputeRow, MentorRow, PaymentRow, utc};
@@ -25,13 +25,7 @@ pub(super) async fn keep(conn: &mut Conn, fact: &DisputeFact, policy: &Policy, n
         Some((kept, _)) if stamp(kept.clone()) >= fact.stamp => return Ok(()),
         kept => kept.map(|(_, status)| status),
     };
-    let charge = fact.dispute.charge_id.as_str();
-    let row: Option<PaymentRow> = payments::table
-        .filter(payments::stripe_charge_id.eq(charge))
-        .select(PaymentRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
+    let row = payment_of(conn, fact.dispute.charge_id.as_str()).await?;
     let Some(row) = row else { return Ok(()) };
     let due_by = fact.evidence_due_by.map(Timestamp::from);
     tell(conn, &row, (&fact.dispute, due_by), before.as_deref(), policy, now).await
@@ -40,28 +34,28 @@ pub(super) async fn keep(conn: &mut Conn, fact: &DisputeFact, policy: &Policy, n
 /// Tells of disputes that were recorded before their payment was.
 pub(super) async fn tell_of_new_charge(
     conn: &mut Conn,
-    key: &PaymentKey,
+    charge: Option<&ChargeId>,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<(), TxError> {
-    let row: Option<PaymentRow> = payments::table
-        .filter(payments::payment_key.eq(key.as_str()))
-        .select(PaymentRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(charge) = charge.map(ChargeId::as_str) else { return Ok(()) };
     let known: Vec<(DisputeRow, Option<Timestamp>)> = disputes::table
-        .filter(disputes::stripe_charge_id.nullable().eq(&row.stripe_charge_id))
+        .filter(disputes::stripe_charge_id.eq(charge))
         .order(disputes::stripe_dispute_id)
         .select((DisputeRow::as_select(), disputes::evidence_due_by))
         .load(conn)
         .await?;
     for (dispute, due_by) in known {
         let dispute = dispute.dispute()?;
+        let Some(row) = payment_of(conn, charge).await? else { return Ok(()) };
         tell(conn, &row, (&dispute, due_by), None, policy, now).await?;
     }
     Ok(())
+}
+
+async fn payment_of(conn: &mut Conn, charge: &str) -> QueryResult<Option<PaymentRow>> {
+    let of_charge = payments::table.filter(payments::stripe_charge_id.eq(charge)).select(PaymentRow::as_select());
+    of_charge.first(conn).await.optional()
 }
 
 async fn tell(

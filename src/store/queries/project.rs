@@ -231,13 +231,13 @@ async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: T
     let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
     let Some(row) = row else {
         insert_payment(conn, &payment, fee_bps, now).await?;
-        return disputes::tell_of_new_charge(conn, key, policy, now).await;
+        return disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await;
     };
     let payment = payment.respecting(&row.standing()?, fee_bps, policy);
     let new_window = row.paid_at != payment.paid_at.map(Timestamp::from);
     update_payment(conn, row.id, &payment, new_window, now).await?;
     if row.stripe_charge_id.is_none() && payment.charge_id.is_some() {
-        disputes::tell_of_new_charge(conn, key, policy, now).await?;
+        disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await?;
     }
     Ok(())
 }
