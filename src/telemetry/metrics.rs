@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 25] = [
+pub const FIGURES: [Figure; 27] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
