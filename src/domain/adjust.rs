@@ -224,7 +224,9 @@ fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> 
 
 #[cfg(test)]
 #[path = "adjust_tests.rs"]
-pub(in crate::domain) mod tests;
+mod tests;
+#[cfg(test)]
+pub(in crate::domain) use tests::{minor, paid};
 
 #[cfg(test)]
 mod property {

@@ -1,4 +1,6 @@
-use super::super::adjust::tests::{minor, paid};
+//! Each turn of a dispute is told once, to whom it concerns, with what becomes of the mentor's part.
+
+use super::super::adjust::{minor, paid};
 use super::super::ids::{ChargeId, DisputeId};
 use super::super::money::{Currency, MinorUnits};
 use super::super::outgoing::Recipient;

@@ -1,4 +1,6 @@
-use super::super::adjust::tests::paid;
+//! Who is warned of money that stays on the platform, and when.
+
+use super::super::adjust::paid;
 use super::*;
 
 fn at(days: i64) -> DateTime<Utc> {

@@ -79,7 +79,11 @@ impl Jobs {
             Chore::PlatformLimit => self.look_at_the_limit(&mut turn).await?,
             Chore::Audit => self.look_at_the_books(&mut turn).await?,
         };
-        let Some((notices, note)) = done else { return Ok(false) };
+        let Some((notices, note)) = done else {
+            // Whoever comes next need not wait for the lease to run out.
+            self.chores.go_on_with_chore(&mut turn, self.clock.now()).await?;
+            return Ok(false);
+        };
         tracing::info!(name = chore.word(), %day, note, "a daily chore is done");
         let ended = self.chores.end_chore(turn, notices, note, self.clock.now()).await?;
         if ended {

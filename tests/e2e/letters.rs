@@ -70,9 +70,12 @@ on_both_databases! {
         let paid_days_ago = async |town: &Town, days: i64| {
             town.sql.run(&format!("UPDATE payments SET paid_at = {}", town.sql.seconds_from_now(-days * 86_400))).await;
             // A day later.
-            town.sql.run("UPDATE daily_chores SET day = '2000-01-01' WHERE chore = 'platform_limit'").await;
             town.sql.run("DELETE FROM daily_chores WHERE chore = 'platform_limit'").await;
         };
+        let looked = async || {
+            town.sql.count("daily_chores WHERE chore = 'platform_limit' AND finished_at IS NOT NULL").await == 1
+        };
+        town.until("it is looked at", looked).await;
         for (days, emails) in [(74, 0), (76, 1), (77, 1), (86, 2), (87, 2)] {
             paid_days_ago(&town, days).await;
             town.restart().await;
