@@ -160,7 +160,7 @@ fn every_rule_has_its_words() {
         ),
         (
             "[release]\nplatform_limit = \"10d\"\nlimit_warn_before = \"10d\"",
-            "payoutd.toml:3: release.limit_warn_before: 10d is not within release.platform_limit 10d",
+            "payoutd.toml:3: release.limit_warn_before: is not within release.platform_limit 10d",
         ),
         (
             "[release]\ntime_zone = \"Europe/Berln\"",
