@@ -16,6 +16,8 @@ use crate::ports::{Difference, StoreError, Turn, audit_alert};
 const LOOK: Duration = Duration::from_secs(20);
 /// Payments looked at in one transaction: a few, since on SQLite nothing else is written meanwhile.
 const PAGE: i64 = 100;
+/// Payments near the limit that are read at once.
+const LIMIT_PAGE: usize = 100;
 /// Differences that are kept for the email.
 const DIFFERENCES_MAX: usize = 20;
 /// A digest tells of so many days at most, however long nobody was told.
@@ -103,12 +105,9 @@ impl Jobs {
     }
 
     async fn look_at_the_limit(&self, turn: &mut Turn) -> Result<Done, StoreError> {
-        let (mut told, mut after) = (Vec::new(), None);
-        loop {
-            let page = self.chores.near_limit(after, PAGE, self.clock.now()).await?;
-            told.extend(page.told);
-            let Some(last) = page.last else { break };
-            after = Some(last);
+        let mut told = Vec::new();
+        for page in self.chores.near_limit(self.clock.now()).await?.chunks(LIMIT_PAGE) {
+            told.extend(self.chores.limit_warnings(page.to_vec(), self.clock.now()).await?);
             if !self.goes_on(turn, Loop::Daily).await? {
                 return Ok(None);
             }

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Books, Lease, StoreError};
 use crate::domain::digest::{Chore, Digest};
+use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
 
 /// A chore of a day that this daemon has taken on.
@@ -18,15 +19,6 @@ pub struct Turn {
     pub lease: Lease,
     /// When the last one of an earlier day ended.
     pub last_ended: Option<DateTime<Utc>>,
-}
-
-/// Payments near the limit, a page of them.
-#[derive(Debug, Clone, Default)]
-pub struct LimitPage {
-    /// The page's last payment, to go on after; `None` when there are no more.
-    pub last: Option<(DateTime<Utc>, i64)>,
-    /// Whom to tell.
-    pub told: Vec<Outgoing>,
 }
 
 /// The chores of the configured database.
@@ -52,11 +44,8 @@ pub trait Chores: Books {
     ) -> Result<bool, StoreError>;
     /// The figures of a digest.
     async fn digest(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Digest, StoreError>;
-    /// The warnings that payments near the limit call for, oldest first, after one of them.
-    async fn near_limit(
-        &self,
-        after: Option<(DateTime<Utc>, i64)>,
-        limit: i64,
-        now: DateTime<Utc>,
-    ) -> Result<LimitPage, StoreError>;
+    /// The payments that near the limit, oldest first.
+    async fn near_limit(&self, now: DateTime<Utc>) -> Result<Vec<PaymentId>, StoreError>;
+    /// The warnings that these call for.
+    async fn limit_warnings(&self, payments: Vec<PaymentId>, now: DateTime<Utc>) -> Result<Vec<Outgoing>, StoreError>;
 }

@@ -6,8 +6,9 @@ use diesel_async::AsyncConnection;
 
 use super::{Database, Result};
 use crate::domain::digest::{Chore, Digest};
+use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
-use crate::ports::{Chores, Lease, LimitPage, Turn};
+use crate::ports::{Chores, Lease, Turn};
 
 #[async_trait]
 impl Chores for Database {
@@ -37,12 +38,12 @@ impl Chores for Database {
         read!(self.db, "gather the digest", |conn| digest::gather(conn, since, until, &self.policy))
     }
 
-    async fn near_limit(
-        &self,
-        after: Option<(DateTime<Utc>, i64)>,
-        limit: i64,
-        now: DateTime<Utc>,
-    ) -> Result<LimitPage> {
-        read!(self.db, "read payments near the limit", |conn| holding::page(conn, after, limit, &self.policy, now))
+    async fn near_limit(&self, now: DateTime<Utc>) -> Result<Vec<PaymentId>> {
+        read!(self.db, "read payments near the limit", |conn| holding::ids(conn, &self.policy, now))
+    }
+
+    async fn limit_warnings(&self, payments: Vec<PaymentId>, now: DateTime<Utc>) -> Result<Vec<Outgoing>> {
+        let policy = &self.policy;
+        read!(self.db, "read payments near the limit", |conn| holding::warnings(conn, &payments, policy, now))
     }
 }

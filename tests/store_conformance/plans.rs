@@ -260,8 +260,8 @@ async fn what_is_read_depends_on_what_is_due() {
 async fn daily_chores_read_what_is_open(w: &World) {
     // As autovacuum leaves it: what is asked of an index alone is answered by it.
     w.sql.run("VACUUM payments").await;
-    let (page, read) = reading(w, async |s| s.near_limit(None, 100, later()).await).await;
-    assert!(page.expect("read").told.is_empty(), "nothing is that old");
+    let (near, read) = reading(w, async |s| s.near_limit(later()).await).await;
+    assert_eq!(near.expect("read"), [], "nothing is that old");
     assert_reads_little("a look at the limit", &read, 10);
     let (digest, read) = reading(w, async |s| s.digest(hour(60), later()).await).await;
     assert_eq!(digest.expect("read").held[0].count, 100_000);

@@ -9,10 +9,11 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, cases};
 use crate::domain::holding::{FINAL, warned_before, warning};
+use crate::domain::ids::PaymentId;
+use crate::domain::notice::Outgoing;
 use crate::domain::policy::Policy;
-use crate::ports::LimitPage;
 use crate::store::db::TxError;
-use crate::store::rows::{PaymentRow, utc};
+use crate::store::rows::PaymentRow;
 use crate::store::schema::payments;
 use crate::store::types::{Instant, Timestamp};
 
@@ -33,24 +34,27 @@ macro_rules! paid_by {
     };
 }
 
-/// The warnings that a page of them calls for.
-pub(in crate::store) async fn page(
+/// Which there are, oldest first.
+pub(in crate::store) async fn ids(
     conn: &mut Conn,
-    after: Option<(DateTime<Utc>, i64)>,
-    limit: i64,
     policy: &Policy,
     now: DateTime<Utc>,
-) -> Result<LimitPage, TxError> {
-    let near = paid_by!(warned_before(policy, now)).order((payments::paid_at, payments::id)).limit(limit);
-    let rows: Vec<PaymentRow> = match after {
-        None => near.select(PaymentRow::as_select()).load(conn).await?,
-        Some((at, id)) => {
-            let at = Timestamp::from(at);
-            let later = payments::paid_at.gt(at).or(payments::paid_at.eq(at).and(payments::id.gt(id)));
-            // The first says the same less precisely, and is what the index is entered by.
-            near.filter(payments::paid_at.ge(at)).filter(later).select(PaymentRow::as_select()).load(conn).await?
-        }
-    };
+) -> Result<Vec<PaymentId>, TxError> {
+    let near = paid_by!(warned_before(policy, now)).order((payments::paid_at, payments::id));
+    let ids: Vec<i64> = near.select(payments::id).load(conn).await?;
+    Ok(ids.into_iter().map(PaymentId).collect())
+}
+
+/// The warnings that these call for.
+pub(in crate::store) async fn warnings(
+    conn: &mut Conn,
+    ids: &[PaymentId],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Outgoing>, TxError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let these = payments::table.filter(payments::id.eq_any(&ids)).order((payments::paid_at, payments::id));
+    let rows: Vec<PaymentRow> = these.select(PaymentRow::as_select()).load(conn).await?;
     let mut told = Vec::new();
     for (row, case) in rows.iter().zip(cases::load_each(conn, &rows).await?) {
         match case {
@@ -58,8 +62,7 @@ pub(in crate::store) async fn page(
             Err(error) => tracing::error!(payment.id = row.id, %error, "whether it nears the limit cannot be said"),
         }
     }
-    let last = rows.last().and_then(|row| Some((utc(row.paid_at)?, row.id)));
-    Ok(LimitPage { last, told })
+    Ok(told)
 }
 
 /// How many there are.
