@@ -5,6 +5,7 @@ mod after;
 mod checker;
 mod credentials;
 mod cron;
+mod daily;
 mod database;
 mod duration;
 mod fingerprint;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use after::{AfterTransfer, FeeBearer, LateAction};
 pub use cron::Cron;
+pub use daily::{Audit, daily};
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
 pub use gather::Gathered;
@@ -86,6 +88,8 @@ pub struct Config {
     pub breaker: Breaker,
     /// How emails are sent.
     pub mail: Mail,
+    /// The daily look at the books.
+    pub audit: Audit,
     /// Names to look for in Stripe's metadata.
     pub metadata: Metadata,
     /// Smallest amount to pay, in minor units by lower-case currency.
@@ -172,6 +176,7 @@ impl Config {
             rescue: Rescue::read(r),
             breaker: Breaker::read(r),
             mail: Mail::read(r, &state_dir),
+            audit: Audit::read(r),
             metadata: Metadata::read(r),
             minimums: money::read_minimums(r),
             cron: Cron::read(r),
@@ -197,7 +202,8 @@ impl Config {
         self.retry.check(&mut c);
         self.rescue.check(&mut c);
         self.breaker.check(&mut c);
-        self.mail.check(&mut c);
+        self.mail.check(self.release.time_zone, &mut c);
+        self.audit.check(self.release.time_zone, &mut c);
         self.metadata.check(&mut c);
         money::check_minimums(&self.minimums, &mut c);
         self.cron.check(&mut c);

@@ -2,6 +2,7 @@
 
 mod asks;
 mod books;
+mod chores;
 mod cron;
 mod desk;
 mod gateway;
@@ -13,6 +14,7 @@ mod withdrawals;
 
 pub use asks::*;
 pub use books::*;
+pub use chores::*;
 pub use cron::*;
 pub use desk::*;
 pub use gateway::*;

@@ -32,6 +32,8 @@ mod inbox;
 mod leases;
 #[path = "store_conformance/ledger.rs"]
 mod ledger;
+#[path = "store_conformance/letters.rs"]
+mod letters;
 #[path = "store_conformance/migrations.rs"]
 mod migrations;
 #[path = "store_conformance/money_rule.rs"]

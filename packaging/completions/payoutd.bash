@@ -1690,7 +1690,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__payments)
-            opts="-h --status --mentor --reason --flagged --since --until --due --limit --before --watch --interval --json --config --help"
+            opts="-h --status --mentor --reason --flagged --since --until --near-limit --due --limit --before --watch --interval --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

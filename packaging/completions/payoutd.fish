@@ -130,6 +130,7 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l before -d '
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l interval -d 'With --watch: how long between two lists' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l flagged -d 'Only with the admin\'s flag (`dispute_requested`)'
+complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l near-limit -d 'Only what nears the limit of how long money may stay on the platform (release.platform_limit)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l due -d 'Only what the next run looks at'
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l watch -d 'Draw the list again and again, until Ctrl-C'
 complete -c payoutd -n "__fish_payoutd_using_subcommand payments" -l json -d 'Print JSON, for programs'

@@ -62,6 +62,7 @@ fn of_the_database(figures: &StatusFigures, now: DateTime<Utc>, seen: &mut Vec<(
     gauge!("payoutd_payments_due").set(counted(figures.due));
     let since = |at: Option<DateTime<Utc>>| at.map_or(0, |at| (now - at).num_seconds().max(0));
     gauge!("payoutd_payments_oldest_due_seconds").set(counted(since(figures.oldest_due_at)));
+    gauge!("payoutd_payments_near_limit").set(counted(figures.near_limit));
     gauge!("payoutd_operations_oldest_unknown_seconds").set(counted(since(figures.oldest_unknown_at)));
     gauge!("payoutd_events_oldest_seconds").set(counted(since(figures.oldest_event_at)));
     if let Some(run) = &figures.last_run {

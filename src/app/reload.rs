@@ -13,8 +13,8 @@ use crate::ports::{Letter, MailFailure, Mailer, SignatureCheck, SignatureError};
 use crate::stripe::Signatures;
 use crate::telemetry;
 
-/// Keys that take effect at once. `mail.max_attempts`, `mail.merge_window` and `mail.admin_email` are not among them:
-/// the loops and the rules were set up with them.
+/// Keys that take effect at once. `mail.max_attempts`, `mail.merge_window`, `mail.admin_email`, `mail.digest` and
+/// `mail.dispute_acknowledgement` are not among them: the loops and the rules were set up with them.
 const AT_ONCE: [&str; 13] = [
     "log.filter",
     "stripe.webhook_secrets",

@@ -12,21 +12,25 @@ use super::reload::SharedMail;
 use super::{LockError, SystemClock};
 use crate::config::{
     Config, ConfigError, DatabaseUrl, FeeBearer, KeyMode, LateAction, MailParts, MailTransport, Migrate, SmtpTls,
-    SmtpUrl, StripeParts,
+    SmtpUrl, StripeParts, daily,
 };
 use crate::domain::adjust::{self, AfterPolicy};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::capture::CapturePolicy;
+use crate::domain::holding::LetterPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
-use crate::jobs::{Jobs, Parts, Settings};
+use crate::jobs::{DailySchedules, Jobs, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
 use crate::telemetry::TelemetryError;
 use crate::{http, mail, stripe};
+
+/// What has no schedule of its own is due as soon as the day begins.
+const FROM_MIDNIGHT: &str = "0 0 0 * * *";
 
 /// Why payoutd, or a part of it, could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +143,11 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             other_settlement: config.release.settlement_currency,
             small_amounts: config.release.small_amounts,
         },
+        letters: LetterPolicy {
+            dispute_acknowledgement: config.mail.dispute_acknowledgement,
+            platform_limit: config.release.platform_limit,
+            limit_warn_before: config.release.limit_warn_before,
+        },
     })
 }
 
@@ -236,6 +245,7 @@ impl Worker {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let parts = Parts {
             store: Arc::new(database.clone()),
+            chores: Arc::new(database.clone()),
             stripe: Arc::new(client),
             mailer: Arc::new(mail.clone()),
             clock: clock.clone(),
@@ -261,6 +271,11 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
         breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
         mail_attempts: mail.max_attempts,
         mail_merge_window: mail.merge_window,
+        daily: DailySchedules {
+            limit: Timetable::new(FROM_MIDNIGHT, config.release.time_zone)?,
+            digest: daily(&config.mail.digest, config.release.time_zone)?,
+            audit: daily(&config.audit.schedule, config.release.time_zone)?,
+        },
     })
 }
 

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use chrono_tz::Tz;
 use clap::Args;
 use serde_json::json;
 
@@ -11,8 +12,7 @@ use super::exit::Exit;
 use super::{progress, show};
 use crate::app;
 use crate::config::Config;
-use crate::domain::notice::{Notice, Outgoing};
-use crate::ports::{Books, Clock, Difference, Store};
+use crate::ports::{Books, Clock, Difference, Store, audit_alert};
 use crate::store::Database;
 
 /// Payments looked at in one transaction.
@@ -59,7 +59,7 @@ pub(super) async fn audit(config: &Config, args: AuditArgs) -> Result<ExitCode> 
     }
     look(&database, total, args.limit, &mut found).await?;
     if args.alert && found.count > 0 {
-        alert(&database, &found).await?;
+        alert(&database, &found, config.release.time_zone).await?;
     }
     match args.output.json {
         true => show::json(&json!({
@@ -75,15 +75,10 @@ pub(super) async fn audit(config: &Config, args: AuditArgs) -> Result<ExitCode> 
 }
 
 /// The daemon sends it.
-async fn alert(database: &Database, found: &Found) -> Result<()> {
+async fn alert(database: &Database, found: &Found, zone: Tz) -> Result<()> {
     let now = app::SystemClock.now();
-    let words = |d: &Difference| match (d.should_minor, d.is_minor) {
-        (Some(should), Some(is)) => format!("{}: should be {should}, is {is}, in minor units", d.check.sentence()),
-        _ => d.check.sentence().to_owned(),
-    };
-    let first = found.first.iter().map(|d| (d.subject.clone(), words(d))).collect();
-    let notice = Notice::AuditDifference { count: found.count, first };
-    let told = Outgoing::to_admin(notice, "audit_difference", now.date_naive(), None);
+    let day = now.with_timezone(&zone).date_naive();
+    let told = audit_alert(found.count, &found.first, day);
     Ok(database.tell(vec![told], now).await?)
 }
 

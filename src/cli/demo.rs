@@ -120,6 +120,7 @@ from = "Example Academy <payouts@example.com>"
 admin_email = "admin@example.com"
 platform_name = "Example Academy"
 merge_window = "1s"
+digest = "off"
 "#,
         mail = dir.join("mail"),
         cron_secret = random_secret()?,

@@ -8,6 +8,7 @@ use super::show;
 use crate::app;
 use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
+use crate::domain::holding::holding;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
@@ -67,6 +68,13 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("mentor", mentor(view));
     line("booking", payment.booking_id.clone().unwrap_or_else(|| "-".into()));
     line("window ends", payment.window_ends.map_or("-".into(), show::time));
+    if let Some(holding) = holding(payment, policy, now) {
+        let limit = show::time(holding.limit_at);
+        line(
+            "platform limit",
+            format!("{}: on the platform for {} days, pay it out or refund it before", limit, holding.days),
+        );
+    }
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
     for (name, minor) in position(view) {
@@ -166,6 +174,7 @@ fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> R
         "refunded": payment.refunded,
         "paid_at": view.paid_at,
         "dispute_period_ends": payment.window_ends,
+        "platform_limit_at": holding(payment, policy, now).map(|holding| holding.limit_at),
         "decision": decision,
         "reasons": reasons,
         "next_check_at": view.next_check_at,

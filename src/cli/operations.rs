@@ -15,7 +15,7 @@ use crate::domain::ids::OperationId;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::operation::OperationState;
 use crate::jobs::Found;
-use crate::ports::{CallEntry, Desk, OperationEntry, OperationRef, OperationStory};
+use crate::ports::{CallEntry, Desk, Listed, OperationEntry, OperationRef, OperationStory};
 use crate::store::Database;
 
 #[derive(Debug, Subcommand)]
@@ -83,13 +83,19 @@ async fn list(database: &Database, args: ListArgs) -> Result<()> {
     };
     let found = database.operations(states, args.page.page()).await?;
     if args.output.json {
-        return show::json(&found);
+        let json = |listed: &Listed<OperationEntry>| listed.as_ref().map_or_else(|row| json!(row), |op| json!(op));
+        return show::json(&found.iter().map(json).collect::<Vec<_>>());
     }
     if found.is_empty() {
         outln!("There are no such operations. --all shows those that are at their end, too.");
         return Ok(());
     }
-    let row = |op: &OperationEntry| {
+    let header = ["operation", "begun", "payment", "mentor", "amount", "state", "attempts", "taken up next", "error"];
+    let row = |listed: &Listed<OperationEntry>| {
+        let op = match listed {
+            Ok(op) => op,
+            Err(unreadable) => return show::unreadable(unreadable, header.len()),
+        };
         vec![
             op.id.to_string(),
             show::time(op.created_at),
@@ -102,9 +108,8 @@ async fn list(database: &Database, args: ListArgs) -> Result<()> {
             short(op.error.as_deref()),
         ]
     };
-    let header = ["operation", "begun", "payment", "mentor", "amount", "state", "attempts", "taken up next", "error"];
     outln!("{}", show::table(&header, &[0, 2, 4, 6], found.iter().map(row)));
-    args.page.say_more(found.len(), found.last().map(|op| op.id.0));
+    args.page.say_more(found.len(), found.last().map(|listed| listed.as_ref().map_or_else(|row| row.id, |op| op.id.0)));
     Ok(())
 }
 

@@ -12,12 +12,13 @@ use super::lists::{Moment, PageArgs, cell, one_of};
 use super::show;
 use crate::app;
 use crate::config::{Config, parse_duration};
+use crate::domain::holding::warned_before;
 use crate::domain::ids::MentorId;
 use crate::domain::money::MinorUnits;
 use crate::domain::payment::PaymentStatus;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::ports::{Clock, Desk, Page, PaymentFilter, PaymentView, Store};
+use crate::ports::{Clock, Desk, Listed, Page, PaymentFilter, PaymentView, Store};
 use crate::store::Database;
 
 #[derive(Debug, Args)]
@@ -41,6 +42,9 @@ pub(super) struct PaymentsArgs {
     /// Only paid by the customer before then; a day counts in full
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     until: Option<Moment>,
+    /// Only what nears the limit of how long money may stay on the platform (release.platform_limit)
+    #[arg(long)]
+    near_limit: bool,
     /// Only what the next run looks at
     #[arg(long)]
     due: bool,
@@ -63,7 +67,7 @@ fn interval(typed: &str) -> Result<Duration, String> {
 }
 
 impl PaymentsArgs {
-    fn filter(&self, now: DateTime<Utc>) -> PaymentFilter {
+    fn filter(&self, policy: &Policy, now: DateTime<Utc>) -> PaymentFilter {
         PaymentFilter {
             statuses: self.status.clone(),
             mentor: self.mentor.as_ref().map(MentorId::new),
@@ -71,6 +75,7 @@ impl PaymentsArgs {
             flagged: self.flagged,
             paid_since: self.since.map(|since| since.start(now)),
             paid_before: self.until.map(|until| until.end(now)),
+            on_platform_since: self.near_limit.then(|| warned_before(policy, now)),
             due_by: self.due.then_some(now),
         }
     }
@@ -108,7 +113,7 @@ fn begin_again(interval: Duration) {
 
 async fn list(database: &Database, args: &PaymentsArgs, policy: &Policy, mode_known: bool) -> Result<()> {
     let now = app::SystemClock.now();
-    let found = database.search_payments(args.filter(now), args.page.page()).await?;
+    let found = database.search_payments(args.filter(policy, now), args.page.page()).await?;
     if found.is_empty() {
         mentor_is_known(database, args).await?;
     }
@@ -118,15 +123,24 @@ async fn list(database: &Database, args: &PaymentsArgs, policy: &Policy, mode_kn
         show::why(view, &Policy { livemode, ..policy.clone() }, now)
     };
     if args.output.json {
-        return show::json(&found.iter().map(|view| as_json(view, why(view))).collect::<Vec<_>>());
+        let json = |listed: &Listed<PaymentView>| match listed {
+            Ok(view) => as_json(view, why(view)),
+            Err(unreadable) => json!(unreadable),
+        };
+        return show::json(&found.iter().map(json).collect::<Vec<_>>());
     }
     if found.is_empty() {
         outln!("There are no such payments.");
         return Ok(());
     }
     let header = ["payment", "paid", "booking", "mentor", "to mentor", "status", "why"];
-    outln!("{}", show::table(&header, &[0, 4], found.iter().map(|view| row(view, why(view)))));
-    args.page.say_more(found.len(), found.last().map(|view| view.case.payment.id.0));
+    let line = |listed: &Listed<PaymentView>| match listed {
+        Ok(view) => row(view, why(view)),
+        Err(unreadable) => show::unreadable(unreadable, header.len()),
+    };
+    outln!("{}", show::table(&header, &[0, 4], found.iter().map(line)));
+    let last = found.last().map(|listed| listed.as_ref().map_or_else(|row| row.id, |view| view.case.payment.id.0));
+    args.page.say_more(found.len(), last);
     Ok(())
 }
 

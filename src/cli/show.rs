@@ -9,7 +9,7 @@ use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Decision, decide};
-use crate::ports::{Balance, PaymentView};
+use crate::ports::{Balance, PaymentView, Unreadable};
 
 /// An aligned table; the columns at `right` hold numbers.
 pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -67,6 +67,14 @@ pub(super) fn balances(balances: &[Balance]) -> String {
         parts.iter().map(|minor| signed(b.currency, *minor)).collect()
     });
     table(&header, &[0, 1, 2, 3, 4, 5, 6, 7], rows)
+}
+
+/// A row that cannot be read, as wide as the others.
+pub(super) fn unreadable(row: &Unreadable, columns: usize) -> Vec<String> {
+    let mut cells = vec!["-".to_owned(); columns];
+    cells[0] = row.id.to_string();
+    cells[columns - 1] = format!("unreadable: {}", row.unreadable);
+    cells
 }
 
 /// Prints JSON.

@@ -26,6 +26,9 @@ fn print(config: &Config, figures: &StatusFigures) {
         None => outln!("Last run   none yet"),
     }
     outln!("Due now    {}", figures.due);
+    if figures.near_limit > 0 {
+        outln!("Near limit {} (payoutd payments --near-limit)", figures.near_limit);
+    }
     section("Payments that are not paid", &figures.payments);
     section("Held, by reason (one payment may have several)", &figures.held);
     section("Operations under way", &figures.operations);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::checker::Checker;
+use super::daily::check_daily;
 use super::reader::Reader;
 use super::smtp::SmtpUrl;
 use super::value::words;
@@ -37,6 +38,10 @@ pub struct Mail {
     pub max_attempts: u32,
     /// Alerts about the same thing within this time become one email.
     pub merge_window: Duration,
+    /// When the admin is told how the day before went; `off` for never.
+    pub digest: String,
+    /// Whether customers are told that their dispute has arrived.
+    pub dispute_acknowledgement: bool,
     /// For one email, from connecting to the server's last answer.
     pub timeout: Duration,
 }
@@ -72,11 +77,14 @@ impl Mail {
             time_zone: r.take("mail.time_zone", Tz::UTC),
             max_attempts: r.number("mail.max_attempts", 10, 1..=100),
             merge_window: r.take("mail.merge_window", Duration::from_secs(3_600)),
+            digest: r.take("mail.digest", "0 0 7 * * *".to_owned()),
+            dispute_acknowledgement: r.take("mail.dispute_acknowledgement", false),
             timeout: r.take("mail.timeout", Duration::from_secs(30)),
         }
     }
 
-    pub(super) fn check(&self, c: &mut Checker<'_>) {
+    /// `zone` is where the hours of schedules are read.
+    pub(super) fn check(&self, zone: Tz, c: &mut Checker<'_>) {
         if let Some(from) = &self.from {
             c.accept(mailbox(from), "mail.from");
         }
@@ -88,6 +96,7 @@ impl Mail {
         c.require(!self.platform_name.contains(char::is_control), "mail.platform_name", || {
             "must be one line of plain text".to_owned()
         });
+        check_daily(&self.digest, zone, "mail.digest", c);
         c.positive("mail.merge_window", self.merge_window);
         c.positive("mail.timeout", self.timeout);
     }

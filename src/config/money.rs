@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::checker::Checker;
+use super::duration::show_duration;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw, words};
 use crate::domain::policy::{OtherSettlement, SmallAmounts};
@@ -17,6 +18,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long Stripe lets most platforms hold funds.
 /// <https://docs.stripe.com/connect/account-balances>
 const LONGEST_WINDOW: Duration = Duration::from_secs(90 * 24 * 3_600);
+
+/// Two years, in the United States.
+const LONGEST_LIMIT: Duration = Duration::from_secs(731 * 24 * 3_600);
 
 /// What the platform keeps.
 #[derive(Debug, Clone)]
@@ -88,6 +92,10 @@ pub struct Release {
     pub settlement_currency: OtherSettlement,
     /// What to do with a part below the currency's minimum.
     pub small_amounts: SmallAmounts,
+    /// How long Stripe lets the platform hold funds.
+    pub platform_limit: Duration,
+    /// How long before its end an admin is warned.
+    pub limit_warn_before: Duration,
 }
 
 words!(SmallAmounts { "hold" => SmallAmounts::Hold, "carry" => SmallAmounts::Carry });
@@ -104,6 +112,8 @@ impl Release {
             require_completion: r.take("release.require_completion", false),
             settlement_currency: r.take("release.settlement_currency", OtherSettlement::Hold),
             small_amounts: r.take("release.small_amounts", SmallAmounts::Hold),
+            platform_limit: r.take("release.platform_limit", LONGEST_WINDOW),
+            limit_warn_before: r.take("release.limit_warn_before", 15 * 24 * HOUR),
         }
     }
 
@@ -112,6 +122,13 @@ impl Release {
         c.accept(timetable.map(drop).map_err(|why| why.to_string()), "release.schedule");
         c.positive("release.preflight_retry", self.preflight_retry);
         c.positive("release.funds_retry", self.funds_retry);
+        let (limit, before) = (self.platform_limit, self.limit_warn_before);
+        c.positive("release.platform_limit", limit);
+        c.at_most("release.platform_limit", limit, LONGEST_LIMIT, "no country lets a platform hold funds longer");
+        c.positive("release.limit_warn_before", before);
+        c.require(before < limit, "release.limit_warn_before", || {
+            format!("is not within release.platform_limit {}", show_duration(limit))
+        });
     }
 }
 

@@ -255,6 +255,8 @@ fn adjustment(case: &Case, position: &Position, cause: &str, action: Action) -> 
 #[cfg(test)]
 #[path = "adjust_tests.rs"]
 mod tests;
+#[cfg(test)]
+pub(in crate::domain) use tests::{minor, paid};
 
 #[cfg(test)]
 #[path = "adjust_at_random.rs"]

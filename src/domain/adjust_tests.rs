@@ -7,7 +7,7 @@ use super::super::money::Currency;
 use super::super::payment::{Collection, PaymentStatus};
 use super::*;
 
-pub(super) fn minor(n: i64) -> MinorUnits {
+pub(in crate::domain) fn minor(n: i64) -> MinorUnits {
     MinorUnits::new(n).unwrap()
 }
 
@@ -16,7 +16,7 @@ fn usd() -> Currency {
 }
 
 /// 100.00 charged, 90.00 transferred.
-pub(super) fn paid() -> Case {
+pub(in crate::domain) fn paid() -> Case {
     Case {
         payment: Payment {
             id: PaymentId(42),
@@ -40,6 +40,7 @@ pub(super) fn paid() -> Case {
             customer: Default::default(),
             window_ends: chrono::DateTime::from_timestamp(0, 0),
             flag: None,
+            flag_lifted: 0,
             charge_disputed: false,
             destination_charge: false,
             transfer_group: None,

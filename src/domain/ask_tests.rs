@@ -45,6 +45,7 @@ fn case(amount: i64, code: &str) -> Case {
             customer: Default::default(),
             window_ends: Some(at(0)),
             flag: None,
+            flag_lifted: 0,
             charge_disputed: false,
             destination_charge: false,
             transfer_group: None,

@@ -112,6 +112,13 @@ pub(super) struct Dispute {
     pub reason: String,
     #[serde(default)]
     pub balance_transactions: Vec<DisputeMovement>,
+    pub evidence_details: Option<EvidenceDetails>,
+}
+
+/// What Stripe says of a dispute's evidence.
+#[derive(Debug, Deserialize)]
+pub(super) struct EvidenceDetails {
+    pub due_by: Option<i64>,
 }
 
 /// What a dispute moved on the platform's balance.

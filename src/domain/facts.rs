@@ -134,6 +134,8 @@ pub struct RefundFact {
 pub struct DisputeFact {
     /// The dispute.
     pub dispute: Dispute,
+    /// Until when Stripe takes evidence, where it says so.
+    pub evidence_due_by: Option<DateTime<Utc>>,
     /// When Stripe told so.
     pub stamp: Stamp,
 }

@@ -15,16 +15,12 @@ use super::release::{Case, Plan};
 pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
     let payment = &case.payment;
     let alerts_flag = policy.after.late_flag == LateAction::Alert;
-    let flag = payment.flag.clone().filter(|_| alerts_flag).map(|why| (FLAG.to_owned(), Reason::Flagged(why)));
-    let disputes = case.disputes.iter().filter_map(|dispute| match standing(&dispute.status) {
-        Standing::Open if policy.after.open_dispute == LateAction::Alert => {
-            Some((dispute.id.to_string(), Reason::DisputeOpen(dispute.id.clone(), dispute.status.clone())))
-        }
-        Standing::Unknown => {
-            let key = format!("{}:{}", dispute.id, dispute.status);
-            Some((key, Reason::DisputeUnclear(dispute.id.clone(), dispute.status.clone())))
-        }
-        _ => None,
+    let flag = payment.flag.clone().filter(|_| alerts_flag).map(|why| (flag_key(payment), Reason::Flagged(why)));
+    // That a dispute is opened is told when Stripe tells it (`dispute_news`).
+    let unknown = case.disputes.iter().filter(|dispute| standing(&dispute.status) == Standing::Unknown);
+    let disputes = unknown.map(|dispute| {
+        let key = format!("{}:{}", dispute.id, dispute.status);
+        (key, Reason::DisputeUnclear(dispute.id.clone(), dispute.status.clone()))
     });
     let other_currency = case.disputes.iter().filter(|d| d.currency != payment.currency).map(|dispute| {
         let words = format!("{} in {}", dispute.status, dispute.currency);
@@ -32,6 +28,14 @@ pub fn objections(case: &Case, policy: &Policy) -> Vec<Outgoing> {
     });
     let reasons = flag.into_iter().chain(disputes).chain(other_currency);
     reasons.map(|(key, reason)| objection(case, &key, &reason)).chain(refund_came_back(case)).collect()
+}
+
+/// Each raising of the flag is an objection of its own.
+pub fn flag_key(payment: &Payment) -> String {
+    match payment.flag_lifted {
+        0 => FLAG.to_owned(),
+        lifted => format!("{FLAG}:{lifted}"),
+    }
 }
 
 /// A refund that the transfer was measured by, and that failed afterwards: the mentor was sent too little.

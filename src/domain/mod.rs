@@ -11,12 +11,15 @@ pub mod capture;
 pub mod conversion;
 #[cfg(test)]
 mod currencies;
+pub mod digest;
 pub mod dispute;
+pub mod dispute_news;
 pub mod event;
 pub mod event_object;
 pub mod facts;
 pub mod fees;
 pub mod hold;
+pub mod holding;
 pub mod ids;
 pub mod late;
 pub mod ledger;

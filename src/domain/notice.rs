@@ -4,6 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::conversion::Converted;
+use super::digest::Digest;
+use super::dispute_news::{Audience, DisputeBrief};
+use super::holding::LimitBrief;
 use super::ids::{MentorId, OperationId, PaymentId, RequestId};
 use super::mentor::{Capability, Mentor};
 use super::money::{Currency, MinorUnits};
@@ -248,6 +251,12 @@ pub enum Notice {
         /// The first of them, in words: what it is about, and what is wrong.
         first: Vec<(String, String)>,
     },
+    /// A dispute was opened, went on, or is over.
+    Dispute(DisputeBrief),
+    /// To the admin: a payment's money nears the end of its time on the platform.
+    PlatformLimit(LimitBrief),
+    /// To the admin: how the day went.
+    Digest(Box<Digest>),
     /// To the admin: a transfer went out although something spoke against it by the time it was known.
     PaidDespite {
         /// Which payment.
@@ -289,6 +298,9 @@ impl Notice {
             Self::EventUnreadable { .. } => "event_unreadable",
             Self::AuditDifference { .. } => "audit_difference",
             Self::PaidDespite { .. } => "paid_despite",
+            Self::Dispute(dispute) => dispute.kind(),
+            Self::PlatformLimit(_) => "platform_limit",
+            Self::Digest(_) => "digest",
         }
     }
 
@@ -308,6 +320,7 @@ impl Notice {
                 | Self::CustomerRefunded { .. }
                 | Self::Refunded { .. }
                 | Self::NotCharged { .. }
+                | Self::Dispute(DisputeBrief { audience: Audience::Mentor | Audience::Customer, .. })
         )
     }
 
@@ -338,10 +351,14 @@ impl Notice {
             | Self::AuthorizationExpiring { payment, .. }
             | Self::AuthorizationCanceled { payment, .. } => Some(payment),
             Self::OnHold { payment, .. } => payment.as_ref(),
+            Self::Dispute(DisputeBrief { payment, .. }) | Self::PlatformLimit(LimitBrief { payment, .. }) => {
+                Some(payment)
+            }
             Self::BreakerOpened { .. }
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }
-            | Self::AuditDifference { .. } => None,
+            | Self::AuditDifference { .. }
+            | Self::Digest(_) => None,
         }
     }
 }

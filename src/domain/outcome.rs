@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::adjust::FLAG;
 use super::adjusted;
 use super::asked::{self, RequestNext};
 use super::facts::TransferFact;
@@ -132,7 +131,7 @@ impl Context<'_> {
             || !self.case.asked.requests.is_empty()
             || kept != order.kept;
         let despite = by_now.err().unwrap_or_default();
-        let despite = despite.iter().map(|reason| late::objection(self.case, objection_key(reason), reason));
+        let despite = despite.iter().map(|reason| late::objection(self.case, &self.objection_key(reason), reason));
         Conclusion {
             next: self.confirmed(transfer.id.as_str()),
             payment: Some(PaymentNext::Transferred(transfer.id.clone(), transfer_status(transfer), changed)),
@@ -140,6 +139,15 @@ impl Context<'_> {
             owed: None,
             request: None,
             notices: to_mentor.into_iter().chain(despite).collect(),
+        }
+    }
+
+    /// The same for the same objection, whether it is seen with the outcome or later.
+    fn objection_key(&self, reason: &Reason) -> String {
+        match reason {
+            Reason::Flagged(_) => late::flag_key(&self.case.payment),
+            Reason::DisputeOpen(id, _) => id.to_string(),
+            reason => reason.code().to_owned(),
         }
     }
 
@@ -316,20 +324,16 @@ impl Context<'_> {
     }
 }
 
-/// The same for the same objection, whether it is seen with the outcome or later.
-fn objection_key(reason: &Reason) -> &str {
-    match reason {
-        Reason::Flagged(_) => FLAG,
-        Reason::DisputeOpen(id, _) => id.as_str(),
-        reason => reason.code(),
-    }
-}
-
 /// What a transfer's reversals make of it.
 pub fn transfer_status(transfer: &TransferFact) -> TransferStatus {
-    match transfer.reversed {
-        MinorUnits::ZERO => TransferStatus::Paid,
-        reversed if reversed >= transfer.amount => TransferStatus::Reversed,
+    what_stands(transfer.amount.get(), transfer.amount.get() - transfer.reversed.get())
+}
+
+/// What has become of a transfer of so much, where so much of what was sent is left, restores included.
+pub fn what_stands(sent_minor: i64, left_minor: i64) -> TransferStatus {
+    match left_minor {
+        left if left >= sent_minor => TransferStatus::Paid,
+        left if left <= 0 => TransferStatus::Reversed,
         _ => TransferStatus::PartlyReversed,
     }
 }

@@ -177,6 +177,8 @@ pub struct Payment {
     pub window_ends: Option<DateTime<Utc>>,
     /// The admin's flag with its reason; `None` when not raised.
     pub flag: Option<String>,
+    /// How often the flag was lifted before: it tells one raising from another.
+    pub flag_lifted: i64,
     /// The charge says that it has been disputed at some time.
     pub charge_disputed: bool,
     /// Stripe itself moved the money on (a destination charge).

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
+use super::holding::LetterPolicy;
 use super::money::{Currency, MinorUnits};
 use super::payment::words;
 use super::session::CancellationPolicy;
@@ -36,6 +37,8 @@ pub struct Policy {
     pub capture: CapturePolicy,
     /// What is sent of a payment that is not simply sent.
     pub sending: SendingPolicy,
+    /// What is written about that no single event brings about.
+    pub letters: LetterPolicy,
 }
 
 words!(
@@ -170,6 +173,7 @@ impl Policy {
             cancellation: CancellationPolicy::default(),
             capture: CapturePolicy::default(),
             sending: SendingPolicy::default(),
+            letters: LetterPolicy::default(),
         }
     }
 }

@@ -256,8 +256,10 @@ pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<
     let fee_currency = settled.filter(|code| !code.is_empty()).unwrap_or_else(|| dispute.currency.clone());
     let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == fee_currency);
     let fee = moved.map(|moved| moved.fee).sum();
+    let due_by = dispute.evidence_details.and_then(|evidence| evidence.due_by).filter(|at| *at > 0);
     Ok(DisputeFact {
         stamp: event.stamp(dispute::rank(&dispute.status)),
+        evidence_due_by: due_by.map(|at| event.time("evidence_details.due_by", at)).transpose()?,
         dispute: Dispute {
             id: DisputeId::new(dispute.id),
             charge_id: ChargeId::new(dispute.charge.into_id()),

@@ -43,6 +43,7 @@ fn payment() -> Payment {
         customer: Default::default(),
         window_ends: Some(now()),
         flag: None,
+        flag_lifted: 0,
         charge_disputed: false,
         destination_charge: false,
         transfer_group: None,

@@ -1,7 +1,7 @@
 //! When runs are due: a cron expression read in a time zone, through its changes of the clock. It knows times, not the
 //! clock that tells them.
 
-use chrono::{DateTime, FixedOffset, Offset, SubsecRound, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Offset, SubsecRound, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
@@ -78,6 +78,21 @@ impl Timetable {
             }
         }
         None
+    }
+
+    /// The day that it is, where the first moment of the day has come; several moments of a day count as one.
+    pub fn day_due(&self, now: DateTime<Utc>) -> Option<NaiveDate> {
+        let day = now.with_timezone(&self.zone).date_naive();
+        let first = self.next_after(self.start_of(day)? - TimeDelta::seconds(1))?;
+        (first <= now).then_some(day)
+    }
+
+    /// When a day begins, which is not midnight everywhere: where the clock is changed then, it is when it has changed.
+    fn start_of(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        let midnight = day.and_time(chrono::NaiveTime::MIN);
+        let quarters = (0..96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
+        let first = quarters.filter_map(|time| self.zone.from_local_datetime(&time).earliest()).next();
+        first.map(|start| start.with_timezone(&Utc))
     }
 
     fn offset(&self, at: DateTime<Utc>) -> FixedOffset {
@@ -162,6 +177,41 @@ mod tests {
         assert_eq!(times, ["10-25 00:30:00", "10-25 00:30:30", "10-26 01:30:00"]);
         let from_within = next("0 30 2 * * *", Tz::Europe__Berlin, "2026-10-25T01:10:00Z", 1);
         assert_eq!(from_within, ["10-26 01:30:00"], "a daemon that is started in the repeated hour");
+    }
+
+    #[test]
+    fn a_day_is_due_from_its_first_moment_to_its_end() {
+        let due = |expression: &str, zone, now| {
+            let day = Timetable::new(expression, zone).unwrap().day_due(at(now));
+            day.map_or("-".to_owned(), |day| day.to_string())
+        };
+        let berlin = Tz::Europe__Berlin;
+        for (now, day) in [
+            ("2026-11-21T05:59:59.999Z", "-"),
+            ("2026-11-21T06:00:00Z", "2026-11-21"),
+            ("2026-11-21T22:59:59Z", "2026-11-21"),
+            // Midnight in Berlin: a day that was missed is over.
+            ("2026-11-21T23:00:00Z", "-"),
+            // Summer time, and the days of the change.
+            ("2026-03-29T04:59:59Z", "-"),
+            ("2026-03-29T05:00:00Z", "2026-03-29"),
+            ("2026-10-25T05:59:59Z", "-"),
+            ("2026-10-25T06:00:00Z", "2026-10-25"),
+        ] {
+            assert_eq!(due("0 0 7 * * *", berlin, now), day, "{now}");
+        }
+        // A time that is skipped, and one that comes twice.
+        assert_eq!(due("0 30 2 * * *", berlin, "2026-03-29T00:59:59Z"), "-");
+        assert_eq!(due("0 30 2 * * *", berlin, "2026-03-29T01:00:00Z"), "2026-03-29");
+        assert_eq!(due("0 30 2 * * *", berlin, "2026-10-25T00:30:00Z"), "2026-10-25");
+        assert_eq!(due("0 30 2 * * *", berlin, "2026-10-25T01:30:00Z"), "2026-10-25", "the second is the same day");
+        // Once a day, however often it comes; and only on its weekday.
+        assert_eq!(due("* * * * * *", Tz::UTC, "2026-11-21T00:00:00Z"), "2026-11-21");
+        assert_eq!(due("0 0 7 * * Mon", Tz::UTC, "2026-11-22T12:00:00Z"), "-", "a Sunday");
+        assert_eq!(due("0 0 7 * * Mon", Tz::UTC, "2026-11-23T12:00:00Z"), "2026-11-23");
+        // In Beirut the clock is changed at midnight: that day begins at one o'clock.
+        assert_eq!(due("0 0 0 * * *", Tz::Asia__Beirut, "2026-03-28T22:00:00Z"), "2026-03-29");
+        assert_eq!(due("0 0 0 * * *", Tz::Asia__Beirut, "2026-03-28T21:59:59Z"), "2026-03-28");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The loops that do the work: project, release, submit, rescue, mail, schedule. They meet Stripe, the database, mail
+//! The loops that do the work: project, release, submit, rescue, mail, schedule, daily. They meet Stripe, the database, mail
 //! and time only through `ports`, and decide nothing about money: they ask `domain`, and do what it answers.
 
 mod accounts;
 mod breaker;
+mod daily;
 mod ingest;
 mod mail;
 mod preflight;
@@ -17,6 +18,7 @@ mod schedule;
 mod submit;
 
 pub use breaker::SharedBreaker;
+pub use daily::DailySchedules;
 pub use ingest::GroupInbox;
 pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
@@ -33,9 +35,10 @@ use tokio_util::task::TaskTracker;
 use self::pulse::Life;
 use self::runs::Runs;
 use crate::domain::breaker::BreakerPolicy;
+use crate::domain::digest::Chore;
 use crate::domain::policy::Policy;
 use crate::domain::timetable::Timetable;
-use crate::ports::{Clock, Lease, Mailer, Store, StripeGateway};
+use crate::ports::{Chores, Clock, Lease, Mailer, Store, StripeGateway};
 
 /// Numbers of the loops.
 #[derive(Debug, Clone)]
@@ -58,11 +61,14 @@ pub struct Settings {
     pub mail_attempts: u32,
     /// How long alerts of a kind are gathered after one was sent.
     pub mail_merge_window: Duration,
+    /// When what is done once a day is due.
+    pub daily: DailySchedules,
 }
 
 /// What the loops share.
 pub struct Jobs {
     store: Arc<dyn Store>,
+    chores: Arc<dyn Chores>,
     stripe: Arc<dyn StripeGateway>,
     mailer: Arc<dyn Mailer>,
     clock: Arc<dyn Clock>,
@@ -97,6 +103,8 @@ pub struct Signals {
 pub struct Parts {
     /// The database.
     pub store: Arc<dyn Store>,
+    /// The same, for what is done once a day.
+    pub chores: Arc<dyn Chores>,
     /// Stripe.
     pub stripe: Arc<dyn StripeGateway>,
     /// Mail.
@@ -121,6 +129,7 @@ impl Jobs {
             breaker: Arc::new(SharedBreaker::new(parts.settings.breaker)),
             recorder,
             store: parts.store,
+            chores: parts.chores,
             stripe: parts.stripe,
             mailer: parts.mailer,
             clock: parts.clock,
@@ -147,6 +156,8 @@ impl Jobs {
         tasks.spawn(release::keep_releasing(self.clone()));
         tasks.spawn(rescue::keep_rescuing(self.clone()));
         tasks.spawn(mail::keep_mailing(self.clone()));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Daily, &[Chore::PlatformLimit, Chore::Digest]));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Audit, &[Chore::Audit]));
     }
 
     /// The breaker, for health.

@@ -22,11 +22,24 @@ pub enum Loop {
     Record,
     /// Keeps the schedule.
     Schedule,
+    /// Does what is done once a day.
+    Daily,
+    /// Looks at the books.
+    Audit,
 }
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 6] = [Loop::Project, Loop::Release, Loop::Rescue, Loop::Mail, Loop::Record, Loop::Schedule];
+    pub const ALL: [Loop; 8] = [
+        Loop::Project,
+        Loop::Release,
+        Loop::Rescue,
+        Loop::Mail,
+        Loop::Record,
+        Loop::Schedule,
+        Loop::Daily,
+        Loop::Audit,
+    ];
 
     /// What it is called in logs and figures.
     pub fn word(self) -> &'static str {
@@ -37,6 +50,8 @@ impl Loop {
             Loop::Mail => "mail",
             Loop::Record => "record",
             Loop::Schedule => "schedule",
+            Loop::Daily => "daily",
+            Loop::Audit => "audit",
         }
     }
 }
@@ -164,9 +179,13 @@ mod tests {
         pulse.works(Loop::Release);
         pulse.rests(Loop::Rescue, Duration::from_secs(3600));
         pass(1).await;
-        assert_eq!(late(&pulse), ["project", "mail", "record", "schedule"]);
+        assert_eq!(late(&pulse), ["project", "mail", "record", "schedule", "daily", "audit"]);
         pass(240).await;
-        assert_eq!(late(&pulse), ["project", "release", "mail", "record", "schedule"], "a step takes 240 s at most");
+        assert_eq!(
+            late(&pulse),
+            ["project", "release", "mail", "record", "schedule", "daily", "audit"],
+            "a step takes 240 s at most"
+        );
         pulse.works(Loop::Release);
         assert!(!late(&pulse).contains(&"release"), "it has turned again");
         assert_eq!(pulse.look()[1].age, Duration::ZERO);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::StoreError;
 use crate::domain::ids::MentorId;
 use crate::domain::money::Currency;
+use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::payment::words;
 use crate::domain::report::ReportFigures;
 
@@ -58,6 +59,25 @@ pub struct Difference {
     pub is_minor: Option<i64>,
     /// In words.
     pub what: String,
+}
+
+impl Difference {
+    /// What is wrong, as an email says it.
+    pub fn sentence(&self) -> String {
+        match (self.should_minor, self.is_minor) {
+            (Some(should), Some(is)) => {
+                format!("{}: should be {should}, is {is}, in minor units", self.check.sentence())
+            }
+            _ => self.check.sentence().to_owned(),
+        }
+    }
+}
+
+/// Tells the admins that the books are not right: at most once a day, whoever looked.
+pub fn audit_alert(count: usize, first: &[Difference], day: NaiveDate) -> Outgoing {
+    let first = first.iter().map(|d| (d.subject.clone(), d.sentence())).collect();
+    let notice = Notice::AuditDifference { count, first };
+    Outgoing::to_admin(notice, "audit_difference", day, None)
 }
 
 /// What was found on one page of payments.

@@ -26,6 +26,18 @@ impl Page {
     }
 }
 
+/// A row that cannot be read, most likely changed by hand: it is listed as such, beside the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unreadable {
+    /// Its number.
+    pub id: i64,
+    /// What is wrong with it.
+    pub unreadable: String,
+}
+
+/// A row of a list, as far as it can be read.
+pub type Listed<T> = Result<T, Unreadable>;
+
 /// Which payments; what is left empty does not narrow.
 #[derive(Debug, Clone, Default)]
 pub struct PaymentFilter {
@@ -41,6 +53,8 @@ pub struct PaymentFilter {
     pub paid_since: Option<DateTime<Utc>>,
     /// Paid by the customer before then.
     pub paid_before: Option<DateTime<Utc>>,
+    /// Paid then or before, and the money is still on the platform.
+    pub on_platform_since: Option<DateTime<Utc>>,
     /// To be looked at by then.
     pub due_by: Option<DateTime<Utc>>,
 }
@@ -305,7 +319,7 @@ pub enum TakenUp {
 #[async_trait]
 pub trait Desk: Send + Sync {
     /// Payments that fit, newest first.
-    async fn search_payments(&self, filter: PaymentFilter, page: Page) -> Result<Vec<PaymentView>, StoreError>;
+    async fn search_payments(&self, filter: PaymentFilter, page: Page) -> Result<Vec<Listed<PaymentView>>, StoreError>;
     /// Runs, newest first; with `failed`, only those that could not do everything.
     async fn runs(&self, failed: bool, page: Page) -> Result<Vec<RunEntry>, StoreError>;
 
@@ -350,7 +364,11 @@ pub trait Desk: Send + Sync {
     ) -> Result<Vec<i64>, StoreError>;
 
     /// Operations in one of these states (in any, when none is given), newest first.
-    async fn operations(&self, states: Vec<OperationState>, page: Page) -> Result<Vec<OperationEntry>, StoreError>;
+    async fn operations(
+        &self,
+        states: Vec<OperationState>,
+        page: Page,
+    ) -> Result<Vec<Listed<OperationEntry>>, StoreError>;
     /// Operations with their calls, by generation.
     async fn find_operations(&self, by: OperationRef) -> Result<Vec<OperationStory>, StoreError>;
     /// Takes up an unknown operation as the rescuer does, but to look for it and nothing else, since a person asks.

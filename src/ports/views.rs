@@ -68,6 +68,8 @@ pub struct StatusFigures {
     pub oldest_event_at: Option<DateTime<Utc>>,
     /// Since when an outcome is unknown, the oldest.
     pub oldest_unknown_at: Option<DateTime<Utc>>,
+    /// Payments that near the limit of how long money may stay on the platform.
+    pub near_limit: i64,
     /// The last run that ended.
     pub last_run: Option<LastRun>,
 }

@@ -128,6 +128,33 @@ macro_rules! read {
     }};
 }
 
+/// Reads all of these rows at once, or (where one of them cannot be read) one by one: then that one is listed as such, and
+/// the others as they are. The body is written out twice, since a closure cannot lend the connection again and again.
+macro_rules! listed {
+    ($ids:expr, |$some:ident| $read:expr) => {{
+        let $some: &[i64] = &$ids;
+        match $read.await {
+            Ok(rows) => Ok(rows.into_iter().map(Ok).collect()),
+            Err(error) if error.is_unreadable() => {
+                let mut listed = Vec::with_capacity($ids.len());
+                for id in &$ids {
+                    let $some: &[i64] = std::slice::from_ref(id);
+                    match $read.await {
+                        Ok(rows) => listed.extend(rows.into_iter().map(Ok)),
+                        Err(error) if error.is_unreadable() => {
+                            let unreadable = error.into_store("read a row").to_string();
+                            listed.push(Err($crate::ports::Unreadable { id: *id, unreadable }));
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(listed)
+            }
+            Err(error) => Err(error),
+        }
+    }};
+}
+
 /// How messages begin that tell of a connection that broke.
 const BROKEN: [&str; 5] = [
     "connection closed",
@@ -168,6 +195,12 @@ impl TxError {
             Ok(result) => result.map_err(|e| e.into_store(doing)),
             Err(panic) => Err(StoreError::Refused { doing, why: panic.to_string() }),
         }
+    }
+
+    /// Whether a row is wrong, and not the database away.
+    pub(super) fn is_unreadable(&self) -> bool {
+        use diesel::result::Error::DeserializationError;
+        matches!(self, Self::Store(StoreError::Corrupt { .. }) | Self::Sql(DeserializationError(_)))
     }
 
     /// The error as callers see it.

@@ -8,13 +8,13 @@ use super::{Database, Result};
 use crate::domain::ids::OperationId;
 use crate::domain::operation::OperationState;
 use crate::ports::{
-    Desk, EmailEntry, EmailFilter, EmailState, EventEntry, EventFilter, EventRef, EventState, Lease, OperationEntry,
-    OperationRef, OperationStory, Page, PaymentFilter, PaymentView, RunEntry, TakenUp, Wish,
+    Desk, EmailEntry, EmailFilter, EmailState, EventEntry, EventFilter, EventRef, EventState, Lease, Listed,
+    OperationEntry, OperationRef, OperationStory, Page, PaymentFilter, PaymentView, RunEntry, TakenUp, Wish,
 };
 
 #[async_trait]
 impl Desk for Database {
-    async fn search_payments(&self, filter: PaymentFilter, page: Page) -> Result<Vec<PaymentView>> {
+    async fn search_payments(&self, filter: PaymentFilter, page: Page) -> Result<Vec<Listed<PaymentView>>> {
         read!(self.db, "list payments", |conn| desk_payments::search(conn, &filter, page))
     }
 
@@ -74,7 +74,7 @@ impl Desk for Database {
         tx!(self.db, "retry emails", |conn| desk_emails::retry_failed(conn, after, limit, &actor, now.into()))
     }
 
-    async fn operations(&self, states: Vec<OperationState>, page: Page) -> Result<Vec<OperationEntry>> {
+    async fn operations(&self, states: Vec<OperationState>, page: Page) -> Result<Vec<Listed<OperationEntry>>> {
         read!(self.db, "list operations", |conn| desk_operations::list(conn, &states, page))
     }
 

@@ -5,6 +5,7 @@
 mod db;
 mod asks;
 mod books;
+mod chores;
 mod desk;
 mod migrate;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
@@ -219,7 +220,7 @@ impl Store for Database {
     }
 
     async fn status(&self, now: DateTime<Utc>) -> Result<StatusFigures> {
-        read!(self.db, "count", |conn| views::status(conn, now))
+        read!(self.db, "count", |conn| views::status(conn, &self.policy, now))
     }
 
     async fn place_hold(&self, on: Subject, actor: String, reason: String, now: DateTime<Utc>) -> Result<Option<i64>> {

@@ -122,6 +122,7 @@ impl PaymentRow {
             customer: Customer { name: self.customer_name.clone(), email: self.customer_email.clone() },
             window_ends: utc(self.dispute_period_ends),
             flag,
+            flag_lifted: 0,
             charge_disputed: self.charge_disputed,
             destination_charge: self.destination_charge,
             transfer_group: self.transfer_group.clone(),

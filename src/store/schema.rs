@@ -113,6 +113,7 @@ tables! {
         event_id -> Text,
         fee -> BigInt,
         fee_currency -> Nullable<Text>,
+        evidence_due_by -> Nullable<Instant>,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,
@@ -294,6 +295,15 @@ tables! {
         mentor_id -> Nullable<Text>,
         currency -> Text,
         amount -> BigInt,
+    }
+    daily_chores (chore, day) {
+        chore -> Text,
+        day -> Text,
+        owner -> Text,
+        lease_until -> Instant,
+        begun_at -> Instant,
+        finished_at -> Nullable<Instant>,
+        note -> Nullable<Text>,
     }
     used_tokens (jti) {
         jti -> Text,

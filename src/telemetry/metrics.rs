@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 25] = [
+pub const FIGURES: [Figure; 27] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -48,6 +48,7 @@ pub const FIGURES: [Figure; 25] = [
     ),
     gauge("payoutd_payments", "Payments that are not transferred, by status"),
     gauge("payoutd_payments_due", "Payments that are to be looked at now"),
+    gauge("payoutd_payments_near_limit", "Payments that near the limit of how long money may stay on the platform"),
     gauge("payoutd_payments_oldest_due_seconds", "How long the oldest due payment has waited; 0 when none is due"),
     gauge("payoutd_payments_held", "Held payments by reason; one with two reasons counts under both"),
     gauge("payoutd_operations", "Operations that are not at their end, by state"),
@@ -70,12 +71,13 @@ pub const FIGURES: [Figure; 25] = [
     counter("payoutd_webhooks_total", "Webhooks that came in, by what became of them"),
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
+    counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),
     counter("payoutd_figures_failed_total", "Scrapes for which the database could not be asked"),
 ];
 
 /// Counters that are there from the first scrape on, since an alert on a rate needs the zero before the one.
-const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 5] = [
+const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 6] = [
     (
         "payoutd_transfer_outcomes_total",
         "outcome",
@@ -83,6 +85,7 @@ const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 5] = [
     ),
     ("payoutd_webhooks_total", "outcome", &["kept", "again", "unreadable", "refused", "not_kept"]),
     ("payoutd_email_attempts_total", "outcome", &["sent", "later", "given_up"]),
+    ("payoutd_daily_chores_total", "chore", &["platform_limit", "digest", "audit"]),
     ("payoutd_reloads_total", "outcome", &["ok", "refused"]),
     ("payoutd_figures_failed_total", "why", &["database"]),
 ];

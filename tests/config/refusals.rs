@@ -151,6 +151,18 @@ fn every_rule_has_its_words() {
             "payoutd.toml:2: release.schedule: \"0 0 0 31 4 *\" never comes: there is no such date",
         ),
         (
+            "[audit]\nschedule = \"never\"",
+            "payoutd.toml:2: audit.schedule: \"never\" is not a schedule: write six fields, \"second minute hour day month weekday\", such as \"0 * * * * *\" for each minute; or \"off\"",
+        ),
+        (
+            "[mail]\ndigest = \"0 7 * * *\"",
+            "payoutd.toml:2: mail.digest: \"0 7 * * *\" has five fields: seconds come first, write \"0 0 7 * * *\"; or \"off\"",
+        ),
+        (
+            "[release]\nplatform_limit = \"10d\"\nlimit_warn_before = \"10d\"",
+            "payoutd.toml:3: release.limit_warn_before: is not within release.platform_limit 10d",
+        ),
+        (
             "[release]\ntime_zone = \"Europe/Berln\"",
             "payoutd.toml:2: release.time_zone: \"Europe/Berln\" is not a time zone: did you mean \"Europe/Berlin\"?",
         ),

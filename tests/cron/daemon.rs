@@ -52,6 +52,7 @@ schedule = "0 0 0 1 1 *"
 transport = "file"
 from = "payouts@example.com"
 admin_email = "admin@example.com"
+digest = "off"
 [cron]
 {cron}
 "#

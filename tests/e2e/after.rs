@@ -142,7 +142,7 @@ on_both_databases! {
         let paid = paid(&town, "B-1").await;
         let dispute = town.sandbox.open_dispute(NewDispute::chargeback(&paid.charge)).expect("disputable");
         comes_to(&town, "B-1", 9_000).await;
-        town.email("admin@example.com", "open dispute").await;
+        town.email("admin@example.com", "is disputed: 100.00 USD").await;
         town.sandbox.set_dispute_status(&dispute, DisputeStatus::Lost).expect("open");
         comes_to(&town, "B-1", 0).await;
         town.email("ada@example.org", "disputed the payment with their bank").await;

@@ -21,7 +21,7 @@ async fn in_doubt(db: TestDb, fault: Fault, absence_grace: &str) -> (Town, Opera
     town.run().await;
     let unknown = town.store.operations(vec![OperationState::Unknown], Page::newest(9)).await.expect("read");
     assert_eq!(unknown.len(), 1, "{unknown:?}");
-    let id = unknown[0].id;
+    let id = unknown[0].as_ref().expect("readable").id;
     (town, id)
 }
 

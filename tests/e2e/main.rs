@@ -12,10 +12,12 @@ mod breaker;
 mod crash;
 mod currencies;
 mod desk;
+mod digest;
 mod failures;
 mod fleet;
 mod holds;
 mod house;
+mod letters;
 mod listener;
 mod mailbox;
 mod outcomes;
@@ -28,4 +30,4 @@ mod town;
 mod web;
 
 use support::{TestDb, on_both_databases};
-use town::{Town, status};
+use town::{ADMIN, Town, status};

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use payoutd::domain::dispute_news::{Audience, DisputeBrief, MentorMoney, Turn};
+use payoutd::domain::holding::LimitBrief;
 use payoutd::domain::ids::MentorId;
 use payoutd::domain::money::MinorUnits;
 use payoutd::domain::notice::{Notice, PaymentBrief};
@@ -16,6 +18,19 @@ const HEADERS: [&str; 9] =
 
 fn written_by(evil: &str) -> PaymentBrief {
     PaymentBrief { booking_id: Some(evil.into()), mentor: Some(evil.into()), ..payment(42, 9_000, "usd") }
+}
+
+fn disputed(audience: Audience, evil: &str) -> Notice {
+    Notice::Dispute(DisputeBrief {
+        audience,
+        turn: Turn::Opened,
+        payment: written_by(evil),
+        money: Some(MentorMoney::Held),
+        reason: evil.into(),
+        due_by: Some(at(14, 5)),
+        customer: Some(evil.into()),
+        untold: Some(evil.into()),
+    })
 }
 
 fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
@@ -39,6 +54,10 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
+        Notice::PlatformLimit(LimitBrief { payment: payment(), paid_at: at(14, 5), limit_at: at(14, 5), why: why() }),
+        disputed(Audience::Admin, evil),
+        disputed(Audience::Mentor, evil),
+        disputed(Audience::Customer, evil),
     ];
     let merged = |notice: &Notice| vec![notice.clone(), notice.clone()];
     single.iter().map(merged).chain(single.iter().map(|notice| vec![notice.clone()])).collect()

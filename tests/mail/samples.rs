@@ -6,6 +6,9 @@ use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use mailparse::ParsedMail;
 use payoutd::domain::conversion::{Conversion, Converted};
+use payoutd::domain::digest::{Digest, HeldFor, Standing, Sum};
+use payoutd::domain::dispute_news::{Audience, DisputeBrief, MentorMoney, Turn};
+use payoutd::domain::holding::LimitBrief;
 use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId};
 use payoutd::domain::money::{Currency, MinorUnits};
 use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
@@ -77,6 +80,8 @@ pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
     all.extend(about_holds());
     all.extend(about_requests());
     all.extend(about_everything());
+    all.extend(about_disputes());
+    all.extend(about_days());
     all
 }
 
@@ -332,6 +337,118 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
         ),
         ("funds_short", vec![short(payment(42, 9_000, "usd"))]),
         ("funds_short_merged", vec![short(payment(42, 9_000, "usd")), short(payment(43, 1_000, "eur"))]),
+    ]
+}
+
+fn about_disputes() -> Vec<(&'static str, Vec<Notice>)> {
+    use Audience::{Admin, Customer, Mentor};
+    let of = |audience, turn, money, payment| {
+        Notice::Dispute(DisputeBrief {
+            audience,
+            turn,
+            payment,
+            money: Some(money),
+            reason: "product_not_received".into(),
+            due_by: Some(at(23, 59)).filter(|_| !turn.is_end()),
+            customer: Some("Casey Customer".into()),
+            untold: None,
+        })
+    };
+    let untold = |notice| match notice {
+        Notice::Dispute(dispute) => {
+            let untold = Some("the mentor: no address of theirs is known".into());
+            Notice::Dispute(DisputeBrief { untold, ..dispute })
+        }
+        other => other,
+    };
+    let (usd, yen, dinar) = (payment(42, 10_000, "usd"), payment(43, 12_000, "jpy"), payment(44, 12_345, "kwd"));
+    vec![
+        ("dispute_inquiry", vec![of(Admin, Turn::Inquiry, MentorMoney::Held, usd.clone())]),
+        ("dispute_opened", vec![of(Admin, Turn::Opened, MentorMoney::Held, yen.clone())]),
+        ("dispute_opened_kept", vec![untold(of(Admin, Turn::Escalated, MentorMoney::Kept, usd.clone()))]),
+        (
+            "dispute_opened_merged",
+            vec![
+                of(Admin, Turn::Opened, MentorMoney::Held, usd.clone()),
+                untold(of(Admin, Turn::Escalated, MentorMoney::GoesBack, dinar.clone())),
+            ],
+        ),
+        ("dispute_appealed", vec![of(Admin, Turn::Appealed, MentorMoney::Kept, usd.clone())]),
+        ("dispute_won", vec![of(Admin, Turn::Won, MentorMoney::Due, usd.clone())]),
+        ("dispute_lost", vec![of(Admin, Turn::Lost, MentorMoney::GoesBack, dinar.clone())]),
+        (
+            "dispute_closed_merged",
+            vec![
+                of(Admin, Turn::Won, MentorMoney::Stays, usd.clone()),
+                of(Admin, Turn::InquiryClosed, MentorMoney::Due, yen.clone()),
+            ],
+        ),
+        ("payment_disputed_held", vec![of(Mentor, Turn::Opened, MentorMoney::Held, usd.clone())]),
+        ("payment_disputed_kept", vec![of(Mentor, Turn::Escalated, MentorMoney::Kept, yen.clone())]),
+        ("payment_disputed_taken", vec![of(Mentor, Turn::Opened, MentorMoney::GoesBack, usd.clone())]),
+        (
+            "payment_disputed_merged",
+            vec![
+                of(Mentor, Turn::Opened, MentorMoney::Held, usd.clone()),
+                of(Mentor, Turn::Inquiry, MentorMoney::Kept, dinar),
+            ],
+        ),
+        ("dispute_decided_won", vec![of(Mentor, Turn::Won, MentorMoney::ComesBack, usd.clone())]),
+        ("dispute_decided_lost", vec![of(Mentor, Turn::Lost, MentorMoney::Gone, usd.clone())]),
+        ("dispute_decided_settled", vec![of(Mentor, Turn::Prevented, MentorMoney::Due, usd.clone())]),
+        (
+            "dispute_decided_merged",
+            vec![
+                of(Mentor, Turn::Won, MentorMoney::Stays, usd.clone()),
+                of(Mentor, Turn::Lost, MentorMoney::GoesBack, yen),
+            ],
+        ),
+        ("dispute_acknowledged", vec![of(Customer, Turn::Opened, MentorMoney::Held, usd)]),
+    ]
+}
+
+fn about_days() -> Vec<(&'static str, Vec<Notice>)> {
+    let day = |day: u32| Utc.with_ymd_and_hms(2026, 3, day, 7, 0, 0).unwrap();
+    let near = |id, limit_at: DateTime<Utc>, why: &str| {
+        Notice::PlatformLimit(LimitBrief {
+            payment: payment(id, 9_000, "usd"),
+            paid_at: limit_at - chrono::TimeDelta::days(90),
+            limit_at,
+            why: why.into(),
+        })
+    };
+    let sum = |count, amount, code| Sum {
+        count,
+        amount_minor: MinorUnits::new(amount).unwrap(),
+        currency: Currency::parse(code).unwrap(),
+    };
+    let held = |reason: &str, count, on| HeldFor { reason: reason.into(), count, oldest: Some(day(on)) };
+    let quiet = Digest { paid: vec![sum(12, 108_000, "usd")], ..Digest::empty(day(2), day(3)) };
+    let busy = Digest {
+        paid: vec![sum(12, 108_000, "usd"), sum(3, 9_000, "jpy")],
+        taken_back: vec![sum(1, 4_500, "usd")],
+        refunded: vec![sum(2, 12_345, "kwd")],
+        held_count: 5,
+        held: vec![held("dispute_open", 4, 1), held("mentor_unknown", 1, 2)],
+        failed: vec![sum(1, 9_000, "usd")],
+        unknown: Standing { count: 1, oldest: Some(day(2)) },
+        debts: vec![sum(1, 500, "usd")],
+        disputes: vec![sum(4, 40_000, "usd")],
+        evidence_due_by: Some(day(9)),
+        expiring: Standing { count: 2, oldest: Some(day(4)) },
+        near_limit: vec![sum(1, 9_000, "usd")],
+        limit_at: Some(day(17)),
+        ..Digest::empty(day(2), day(3))
+    };
+    let flagged = "flagged by an admin: the session did not happen";
+    vec![
+        ("platform_limit", vec![near(42, day(17), flagged)]),
+        (
+            "platform_limit_merged",
+            vec![near(42, day(17), flagged), near(43, day(8), "the mentor has no Stripe account yet")],
+        ),
+        ("digest", vec![Notice::Digest(Box::new(busy))]),
+        ("digest_quiet", vec![Notice::Digest(Box::new(quiet))]),
     ]
 }
 

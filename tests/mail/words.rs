@@ -38,6 +38,11 @@ fn every_kind_has_a_sample_single_and_merged() {
         "funds_short",
         "paid_despite",
         "audit_difference",
+        "dispute_opened",
+        "dispute_closed",
+        "payment_disputed",
+        "dispute_decided",
+        "platform_limit",
     ] {
         let of_kind = |many: bool| samples.iter().any(|(_, n)| n[0].kind() == kind && (n.len() > 1) == many);
         assert!(of_kind(false) && of_kind(true), "{kind}");

@@ -39,6 +39,7 @@ fn a_scrape_is_read_by_a_parser_of_its_format() {
     for (name, labels, expected) in [
         ("payoutd_database_up", vec![], 1.0),
         ("payoutd_payments_due", vec![], 0.0),
+        ("payoutd_payments_near_limit", vec![], 0.0),
         ("payoutd_payments_held", vec![("reason", "flagged")], 0.0),
         ("payoutd_operations", vec![("state", "unknown")], 0.0),
         ("payoutd_operations_oldest_unknown_seconds", vec![], 0.0),

@@ -29,6 +29,7 @@ listen = "127.0.0.1:0"
 [mail]
 transport = "file"
 admin_email = "admin@example.com"
+digest = "off"
 [log]
 format = "json"
 "#;

@@ -10,9 +10,10 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "accounts",
     "audit_log",
+    "daily_chores",
     "debt_entries",
     "disputes",
     "emails",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::PaymentId;
-use payoutd::ports::{PaymentRef, Store};
+use payoutd::ports::{Chores, PaymentRef, Store};
 use payoutd::store::Database;
 use serde_json::{Value, json};
 
@@ -253,6 +253,21 @@ async fn what_is_read_depends_on_what_is_due() {
     assert!(letters.expect("leased").is_empty());
     assert_reads_little("a look for emails", &read, 10);
     questions_are_answered_through_indexes(&w).await;
+    daily_chores_read_what_is_open(&w).await;
+}
+
+/// What is done once a day reads what is recent, old or open, and no whole table.
+async fn daily_chores_read_what_is_open(w: &World) {
+    // As autovacuum leaves it: what is asked of an index alone is answered by it.
+    w.sql.run("VACUUM payments").await;
+    let (near, read) = reading(w, async |s| s.near_limit(later()).await).await;
+    assert_eq!(near.expect("read"), [], "nothing is that old");
+    assert_reads_little("a look at the limit", &read, 10);
+    let (digest, read) = reading(w, async |s| s.digest(hour(60), later()).await).await;
+    assert_eq!(digest.expect("read").held[0].count, 100_000);
+    for plan in &read.plans {
+        assert!(plan.seq_scans().is_empty(), "the digest scans a whole table: {}\n{:#}", plan.statement, plan.root);
+    }
 }
 
 /// What people and webhooks ask is answered by what they ask for, however much is stored.

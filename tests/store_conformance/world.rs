@@ -47,6 +47,7 @@ pub fn policy() -> Policy {
         cancellation: Default::default(),
         capture: Default::default(),
         sending: Default::default(),
+        letters: Default::default(),
     }
 }
 

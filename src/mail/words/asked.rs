@@ -141,7 +141,10 @@ fn about_authorizations(
         }
     };
     blocks.push(Block::say(next));
-    blocks.push(commands::block([commands::explain(number), complete(number)]));
+    // Only what is still authorised can be captured by saying so.
+    let expiring = matches!(notices.first(), Some(Notice::AuthorizationExpiring { .. }));
+    let complete = expiring.then(|| complete(number));
+    blocks.push(commands::block([commands::explain(number)].into_iter().chain(complete)));
     to_admin(voice, subject, blocks)
 }
 
@@ -182,9 +185,10 @@ fn customers_sums(notices: &[Notice]) -> String {
     }
 }
 
-fn to_customer(notices: &[Notice], voice: &Voice, subject: String, mut blocks: Vec<Block>) -> Story {
+pub(super) fn to_customer(notices: &[Notice], voice: &Voice, subject: String, mut blocks: Vec<Block>) -> Story {
     let name = notices.iter().find_map(|notice| match notice {
         Notice::Refunded { customer, .. } | Notice::NotCharged { customer, .. } => customer.as_deref(),
+        Notice::Dispute(dispute) => dispute.customer.as_deref(),
         _ => None,
     });
     let name = name.map(|name| one_line(name, 60)).filter(|name| !name.is_empty());

@@ -5,9 +5,11 @@ mod asked;
 mod audit;
 mod breaker;
 mod commands;
+mod disputes;
 mod failed;
 mod held;
 mod mentor;
+mod standing;
 mod unread;
 
 use crate::domain::notice::{Notice, PaymentBrief};
@@ -52,6 +54,9 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
         Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
         Notice::AuditDifference { .. } => audit::difference(notices, voice),
+        Notice::Dispute(_) => disputes::turned(notices, voice),
+        Notice::PlatformLimit(_) => standing::near_limit(notices, voice),
+        Notice::Digest(_) => standing::digest(notices, voice),
     })
 }
 
@@ -100,6 +105,11 @@ fn counted(notices: &[Notice], one: &str, many: &str) -> String {
 fn table(notices: &[Notice], reader: Reader, voice: &Voice) -> Block {
     let lines: Vec<Line<'_>> = notices.iter().filter_map(line).collect();
     Block::List(lists::table(&lines, reader, voice.time_zone))
+}
+
+/// A line with something to say of it alone.
+fn noted<'a>(payment: &'a PaymentBrief, note: &'a str) -> Line<'a> {
+    Line { payment, at: None, note: Some(note) }
 }
 
 fn line(notice: &Notice) -> Option<Line<'_>> {

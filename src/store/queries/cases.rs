@@ -17,7 +17,7 @@ use crate::domain::release::Case;
 use crate::ports::StoreError;
 use crate::store::db::TxError;
 use crate::store::rows::{AccountRow, DisputeRow, HoldRow, MentorRow, PaymentRow, minor};
-use crate::store::schema::{accounts, disputes, holds, mentors, operations, refunds, transfers};
+use crate::store::schema::{accounts, audit_log, disputes, holds, mentors, operations, refunds, transfers};
 
 /// The cases of these payments, in the same order.
 pub(in crate::store) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Case>, TxError> {
@@ -47,7 +47,8 @@ pub(in crate::store) async fn load_each(
     let debts = positions::debts(conn, rows).await?;
     let paid = positions::load(conn, rows).await?;
     let asked = requests::load(conn, rows).await?;
-    let known = Known { mentors, accounts, holds, disputes, foreign, refunds, debts, paid, asked };
+    let lifted = flags_lifted(conn, rows).await?;
+    let known = Known { mentors, accounts, holds, disputes, foreign, refunds, debts, paid, asked, lifted };
     Ok(rows.iter().map(|row| known.case(row)).collect())
 }
 
@@ -62,11 +63,13 @@ struct Known {
     debts: HashMap<(String, String), (i64, i64)>,
     paid: Paid,
     asked: AskedOf,
+    lifted: HashMap<i64, i64>,
 }
 
 impl Known {
     fn case(&self, row: &PaymentRow) -> Result<Case, StoreError> {
-        let payment = row.payment()?;
+        let mut payment = row.payment()?;
+        payment.flag_lifted = self.lifted.get(&row.id).copied().unwrap_or(0);
         let mentor = payment.mentor_id.as_ref().and_then(|id| self.mentors.get(id)).cloned();
         let account = mentor.as_ref().and_then(|m| m.account_id.as_ref());
         let account = account.and_then(|id| self.accounts.get(id)).cloned();
@@ -130,6 +133,22 @@ async fn holds_on(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Hold>, TxE
     let mut found: Vec<HoldRow> = open().filter(holds::payment_id.eq_any(&payments)).load(conn).await?;
     found.extend(open().filter(holds::mentor_id.eq_any(&mentors)).load(conn).await?);
     Ok(found.into_iter().map(HoldRow::hold).collect::<Result<_, _>>()?)
+}
+
+/// How often the flag of each was lifted, where that counts: of those that are flagged once they were paid, or nearly.
+async fn flags_lifted(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<i64, i64>, TxError> {
+    let counts = |row: &&PaymentRow| {
+        row.dispute_requested && matches!(row.status.as_str(), "transferred" | "netted" | "releasing")
+    };
+    let ids: Vec<String> = rows.iter().filter(counts).map(|row| row.id.to_string()).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let lifted = audit_log::table.filter(audit_log::subject_kind.eq("payment").and(audit_log::action.eq("unflag")));
+    let lifted = lifted.filter(audit_log::subject_id.eq_any(&ids)).group_by(audit_log::subject_id);
+    let lifted: Vec<(String, i64)> =
+        lifted.select((audit_log::subject_id, diesel::dsl::count_star())).load(conn).await?;
+    Ok(lifted.into_iter().filter_map(|(id, count)| Some((id.parse().ok()?, count))).collect())
 }
 
 async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<Vec<(String, RefundLine)>, TxError> {

@@ -10,7 +10,7 @@ use super::{Conn, operations as rescued, views};
 use crate::domain::ids::{MentorId, OperationId, PaymentId};
 use crate::domain::operation::OperationState;
 use crate::domain::rescue::Step;
-use crate::ports::{CallEntry, Lease, OperationEntry, OperationRef, OperationStory, Page, TakenUp};
+use crate::ports::{CallEntry, Lease, Listed, OperationEntry, OperationRef, OperationStory, Page, TakenUp};
 use crate::store::db::TxError;
 use crate::store::rows::{OperationRow, corrupt, utc};
 use crate::store::schema::{operation_attempts as attempts, operations};
@@ -82,7 +82,7 @@ pub(in crate::store) async fn list(
     conn: &mut Conn,
     states: &[OperationState],
     page: Page,
-) -> Result<Vec<OperationEntry>, TxError> {
+) -> Result<Vec<Listed<OperationEntry>>, TxError> {
     let mut found = operations::table.order(operations::id.desc()).limit(page.limit).into_boxed::<_>();
     if let Some(before) = page.before {
         found = found.filter(operations::id.lt(before));
@@ -90,7 +90,13 @@ pub(in crate::store) async fn list(
     if !states.is_empty() {
         found = found.filter(operations::state.eq_any(states.iter().map(|state| state.word())));
     }
-    let rows: Vec<ListedRow> = found.select(ListedRow::as_select()).load(conn).await?;
+    let ids: Vec<i64> = found.select(operations::id).load(conn).await?;
+    listed!(ids, |some| entries_of(conn, some))
+}
+
+async fn entries_of(conn: &mut Conn, ids: &[i64]) -> Result<Vec<OperationEntry>, TxError> {
+    let rows = operations::table.filter(operations::id.eq_any(ids)).order(operations::id.desc());
+    let rows: Vec<ListedRow> = rows.select(ListedRow::as_select()).load(conn).await?;
     rows.into_iter().map(ListedRow::entry).collect()
 }
 

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, views};
+use super::{Conn, holding, views};
 use crate::domain::ids::MentorId;
-use crate::ports::{Page, PaymentFilter, PaymentView, RunEntry};
+use crate::ports::{Listed, Page, PaymentFilter, PaymentView, RunEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
 use crate::store::schema::{payments, runs};
@@ -16,7 +16,7 @@ pub(in crate::store) async fn search(
     conn: &mut Conn,
     filter: &PaymentFilter,
     page: Page,
-) -> Result<Vec<PaymentView>, TxError> {
+) -> Result<Vec<Listed<PaymentView>>, TxError> {
     let mut found = payments::table.order(payments::id.desc()).limit(page.limit).into_boxed::<_>();
     if let Some(before) = page.before {
         found = found.filter(payments::id.lt(before));
@@ -46,7 +46,17 @@ pub(in crate::store) async fn search(
     if let Some(by) = filter.due_by {
         found = found.filter(payments::next_check_at.le(Timestamp::from(by)));
     }
-    let rows = found.select(PaymentRow::as_select()).load(conn).await?;
+    if let Some(since) = filter.on_platform_since {
+        let paid = payments::paid_at.le(Timestamp::from(since));
+        found = found.filter(holding::on_the_platform()).filter(paid);
+    }
+    let ids: Vec<i64> = found.select(payments::id).load(conn).await?;
+    listed!(ids, |some| views_of(conn, some))
+}
+
+async fn views_of(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentView>, TxError> {
+    let rows = payments::table.filter(payments::id.eq_any(ids)).order(payments::id.desc());
+    let rows = rows.select(PaymentRow::as_select()).load(conn).await?;
     views::views(conn, rows).await
 }
 

@@ -7,13 +7,12 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, is_projector, ledger, outbox, requests};
+use super::{Conn, disputes, is_projector, ledger, requests, unread};
 use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
 use crate::domain::fees::Split;
 use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
-use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::payment::Collection;
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
@@ -81,7 +80,7 @@ async fn settle(
     match (&event.fact, outcome) {
         (_, Err(why)) => {
             let retry_at = Timestamp::from(event.retry_at);
-            tell_unreadable(conn, event.row_id, &why, policy, now).await?;
+            unread::tell(conn, event.row_id, &why, policy, now).await?;
             row.set((tried, events::state.eq("failed"), events::note.eq(why), events::next_attempt_at.eq(retry_at)))
                 .execute(conn)
                 .await?
@@ -104,20 +103,6 @@ async fn settle(
         }
     };
     Ok(())
-}
-
-/// An event that cannot be read may be a payment that nobody knows of: the admin is told, once for each.
-async fn tell_unreadable(
-    conn: &mut Conn,
-    row_id: i64,
-    why: &str,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), TxError> {
-    let kind: String = events::table.find(row_id).select(events::kind).first(conn).await?;
-    let notice = Notice::EventUnreadable { event: kind, why: why.to_owned() };
-    let alert = Outgoing::to_admin(notice, "event_unreadable", row_id, None);
-    outbox::write(conn, &[alert], policy, now.into()).await
 }
 
 /// Writes facts.
@@ -162,7 +147,7 @@ pub(in crate::store) async fn apply(
         }
         Fact::Dispute(dispute) => {
             let key = lock_charge(conn, &dispute.dispute.charge_id).await?;
-            told::keep_dispute(conn, dispute).await?;
+            disputes::keep(conn, dispute, policy, now).await?;
             Ok(key)
         }
         Fact::Transfer(transfer) => {
@@ -245,10 +230,17 @@ async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: T
     let kept_bps = row.as_ref().map(|row| u16::try_from(row.platform_fee_bps).unwrap_or(10_000));
     let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
     let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
-    let Some(row) = row else { return insert_payment(conn, &payment, fee_bps, now).await };
+    let Some(row) = row else {
+        insert_payment(conn, &payment, fee_bps, now).await?;
+        return disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await;
+    };
     let payment = payment.respecting(&row.standing()?, fee_bps, policy);
     let new_window = row.paid_at != payment.paid_at.map(Timestamp::from);
-    update_payment(conn, row.id, &payment, new_window, now).await
+    update_payment(conn, row.id, &payment, new_window, now).await?;
+    if row.stripe_charge_id.is_none() && payment.charge_id.is_some() {
+        disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await?;
+    }
+    Ok(())
 }
 
 /// What of a payment's row decides how it is put together again.
@@ -258,6 +250,7 @@ struct BeforeRow {
     id: i64,
     platform_fee_bps: i32,
     paid_at: Option<Timestamp>,
+    stripe_charge_id: Option<String>,
     mentor_id: Option<String>,
     amount: i64,
     platform_fee: i64,

@@ -7,11 +7,10 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Stamp, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, EventId, PaymentKey};
-use crate::domain::money::MinorUnits;
-use crate::domain::outcome::transfer_status;
+use crate::domain::outcome::what_stands;
 use crate::store::db::TxError;
 use crate::store::rows::AccountRow;
-use crate::store::schema::{accounts, disputes, payments, payouts, refunds, transfers};
+use crate::store::schema::{accounts, disputes, operations, payments, payouts, refunds, transfers};
 use crate::store::types::Timestamp;
 
 /// The columns of a stamp.
@@ -75,6 +74,7 @@ pub(super) async fn keep_dispute(conn: &mut Conn, fact: &DisputeFact) -> Result<
         disputes::status.eq(&dispute.status),
         disputes::reason.eq(&dispute.reason),
         (disputes::fee.eq(dispute.fee.get()), disputes::fee_currency.eq(dispute.fee_currency.code())),
+        disputes::evidence_due_by.eq(fact.evidence_due_by.map(Timestamp::from)),
     );
     keep_latest!(conn, disputes, stripe_dispute_id = dispute.id.as_str(), &fact.stamp, columns)
 }
@@ -105,9 +105,28 @@ pub(super) async fn keep_transfer(conn: &mut Conn, fact: &TransferFact, now: Tim
         let unplaced = transfers::table.find(fact.id.as_str()).filter(transfers::stripe_charge_id.is_null());
         diesel::update(unplaced).set(transfers::stripe_charge_id.eq(charge.as_str())).execute(conn).await?;
     }
-    let latest = TransferFact { reversed: MinorUnits::new(reversed).unwrap_or_default(), ..fact.clone() };
-    diesel::update(payments::table.filter(payments::transfer_id.eq(fact.id.as_str())))
-        .set((payments::transfer_status.eq(transfer_status(&latest).word()), payments::updated_at.eq(now)))
+    restate(conn, fact, now).await
+}
+
+/// Says on the payment what stands of all that was sent for it: what was taken back and paid again is paid.
+async fn restate(conn: &mut Conn, fact: &TransferFact, now: Timestamp) -> Result<(), TxError> {
+    let charge = fact.charge_id.as_ref().map(ChargeId::as_str);
+    let of = payments::transfer_id.eq(fact.id.as_str()).or(payments::stripe_charge_id.eq(charge));
+    let paid = payments::table.filter(of).filter(payments::transfer_id.is_not_null());
+    let paid: Option<(i64, Option<String>, Option<String>)> =
+        paid.select((payments::id, payments::transfer_id, payments::stripe_charge_id)).first(conn).await.optional()?;
+    let Some((id, transfer_id, charge)) = paid else { return Ok(()) };
+    let ours = operations::table.filter(operations::payment_id.eq(id)).select(operations::idempotency_key.nullable());
+    let of_charge = transfers::stripe_charge_id.eq(charge).and(transfers::operation_key.eq_any(ours));
+    let sent: Vec<(String, i64, i64)> = transfers::table
+        .filter(of_charge.or(transfers::stripe_transfer_id.nullable().eq(&transfer_id)))
+        .select((transfers::stripe_transfer_id, transfers::amount, transfers::amount_reversed))
+        .load(conn)
+        .await?;
+    let first = sent.iter().find(|(id, ..)| Some(id) == transfer_id.as_ref()).map_or(0, |(_, amount, _)| *amount);
+    let left = sent.iter().map(|(_, amount, reversed)| amount - reversed).sum();
+    diesel::update(payments::table.find(id))
+        .set((payments::transfer_status.eq(what_stands(first, left).word()), payments::updated_at.eq(now)))
         .execute(conn)
         .await?;
     Ok(())

@@ -11,6 +11,7 @@ use super::{Conn, cases};
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::payment::PaymentStatus;
+use crate::domain::policy::Policy;
 use crate::ports::{LastRun, PaymentRef, PaymentView, RefundRequestView, StatusFigures, TimelineEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
@@ -232,7 +233,11 @@ async fn asked(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> 
 }
 
 /// Figures of everything that is not finished. Finished payments are not counted: there may be millions.
-pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Result<StatusFigures, TxError> {
+pub(in crate::store) async fn status(
+    conn: &mut Conn,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<StatusFigures, TxError> {
     let unfinished: Vec<(String, String, i64)> = payments::table
         .filter(payments::status.ne("transferred"))
         .group_by((payments::status, payments::hold_reasons))
@@ -259,6 +264,7 @@ pub(in crate::store) async fn status(conn: &mut Conn, now: DateTime<Utc>) -> Res
         oldest_due_at: utc(oldest_due(conn, now).await?),
         oldest_event_at: utc(super::inbox::oldest(conn).await?),
         oldest_unknown_at: utc(oldest_unknown(conn).await?),
+        near_limit: super::holding::count(conn, policy, now).await?,
         payments,
         due,
         operations: operations.into_iter().collect(),

@@ -112,6 +112,9 @@ pub(super) fn defaults() -> BTreeMap<String, String> {
         ("mail.admin_email", quoted(ADMIN)),
         ("mail.platform_name", quoted("Example Academy")),
         ("mail.merge_window", quoted("50ms")),
+        // What is done once a day is done where a story is about it, at whatever hour it is told.
+        ("mail.digest", quoted("off")),
+        ("audit.schedule", quoted("off")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
