@@ -18,10 +18,12 @@ use crate::domain::adjust::{self, AfterPolicy};
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::capture::CapturePolicy;
 use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::onboarding::OnboardingPolicy;
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
-use crate::jobs::{Jobs, Parts, Settings};
+use crate::domain::withdrawal::WithdrawalPolicy;
+use crate::jobs::{Jobs, OnboardingSettings, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
@@ -66,7 +68,7 @@ pub enum AppError {
         path: PathBuf,
     },
     /// An amount in a currency that there is not.
-    #[error("minimums.{key}: {why}")]
+    #[error("{key}: {why}")]
     Minimum {
         /// The setting.
         key: String,
@@ -107,15 +109,11 @@ pub enum AppError {
 /// The rules' numbers. Without a Stripe key the mode is test mode.
 pub fn policy(config: &Config) -> Result<Policy, AppError> {
     let mode = config.stripe.secret_key.as_ref().and_then(KeyMode::of);
-    let minimum = |(code, amount): (&String, &i64)| {
-        let currency = Currency::parse(code).map_err(|why| AppError::Minimum { key: code.clone(), why })?;
-        Ok((currency, MinorUnits::new(*amount).unwrap_or_default()))
-    };
     Ok(Policy {
         livemode: mode.is_some_and(KeyMode::livemode),
         platform_fee_bps: config.fees.platform_fee_bps,
         dispute_window: config.window.dispute_window,
-        minimums: config.minimums.iter().map(minimum).collect::<Result<BTreeMap<_, _>, AppError>>()?,
+        minimums: minimums("minimums", &config.minimums)?,
         names: MetadataNames {
             mentor_id: config.metadata.mentor_id.clone(),
             booking_id: config.metadata.booking_id.clone(),
@@ -135,7 +133,18 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             warn_before: config.capture.warn_before,
             cancel_before: config.capture.cancel_before,
         },
+        withdrawals: WithdrawalPolicy { minimums: minimums("withdrawal_minimums", &config.withdrawal_minimums)? },
+        onboarding: OnboardingPolicy { manual_payouts: config.onboarding.manual_payouts },
     })
+}
+
+fn minimums(section: &str, amounts: &BTreeMap<String, i64>) -> Result<BTreeMap<Currency, MinorUnits>, AppError> {
+    let minimum = |(code, amount): (&String, &i64)| {
+        let key = || format!("{section}.{code}");
+        let currency = Currency::parse(code).map_err(|why| AppError::Minimum { key: key(), why })?;
+        Ok((currency, MinorUnits::new(*amount).unwrap_or_default()))
+    };
+    amounts.iter().map(minimum).collect()
 }
 
 fn tier(tier: &crate::config::Tier) -> Tier {
@@ -257,6 +266,12 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
         breaker: BreakerPolicy { failures_to_open: config.breaker.failures_to_open, open_for: config.breaker.open_for },
         mail_attempts: mail.max_attempts,
         mail_merge_window: mail.merge_window,
+        onboarding: OnboardingSettings {
+            account_type: config.onboarding.account_type,
+            country: config.onboarding.country.clone(),
+            return_url: config.onboarding.return_url.clone(),
+            refresh_url: config.onboarding.refresh_url.clone(),
+        },
     })
 }
 

@@ -9,6 +9,7 @@ use super::money::{Currency, MinorUnits};
 pub use super::outgoing::{Outgoing, Recipient};
 use super::payment::Payment;
 use super::reason::Reason;
+pub use super::withdrawn::{WithdrawalBrief, WithdrawalNews};
 
 /// A payment as an email speaks of it: no Stripe id, nothing that a person cannot use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +228,22 @@ pub enum Notice {
         /// The first of them, in words: what it is about, and what is wrong.
         first: Vec<(String, String)>,
     },
+    /// About a withdrawal.
+    Withdrawal {
+        /// Which.
+        withdrawal: WithdrawalBrief,
+        /// To whom, and what.
+        news: WithdrawalNews,
+    },
+    /// To the admin: something that payoutd was to do with a connected account was not done.
+    AccountTrouble {
+        /// Whose.
+        mentor_id: MentorId,
+        /// What to call them.
+        mentor: String,
+        /// What is wrong, in words.
+        why: String,
+    },
     /// To the admin: a transfer went out although something spoke against it by the time it was known.
     PaidDespite {
         /// Which payment.
@@ -266,6 +283,8 @@ impl Notice {
             Self::EventUnreadable { .. } => "event_unreadable",
             Self::AuditDifference { .. } => "audit_difference",
             Self::PaidDespite { .. } => "paid_despite",
+            Self::Withdrawal { news, .. } => news.kind(),
+            Self::AccountTrouble { .. } => "account_trouble",
         }
     }
 
@@ -283,7 +302,7 @@ impl Notice {
                 | Self::CustomerRefunded { .. }
                 | Self::Refunded { .. }
                 | Self::NotCharged { .. }
-        )
+        ) || matches!(self, Self::Withdrawal { news, .. } if news.is_for_the_mentor())
     }
 
     /// The payment it speaks of.
@@ -314,7 +333,9 @@ impl Notice {
             Self::BreakerOpened { .. }
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }
-            | Self::AuditDifference { .. } => None,
+            | Self::AuditDifference { .. }
+            | Self::Withdrawal { .. }
+            | Self::AccountTrouble { .. } => None,
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
 use super::money::{Currency, MinorUnits};
+use super::onboarding::OnboardingPolicy;
 use super::session::CancellationPolicy;
+use super::withdrawal::WithdrawalPolicy;
 
 /// The operator's settings, as the rules see them.
 #[derive(Debug, Clone)]
@@ -33,6 +35,10 @@ pub struct Policy {
     pub cancellation: CancellationPolicy,
     /// When authorised payments are captured.
     pub capture: CapturePolicy,
+    /// What withdrawals must keep to.
+    pub withdrawals: WithdrawalPolicy,
+    /// What is done with connected accounts.
+    pub onboarding: OnboardingPolicy,
 }
 
 /// Metadata keys, each a list of names of which the first that is present counts.
@@ -129,6 +135,8 @@ impl Policy {
             require_completion: false,
             cancellation: CancellationPolicy::default(),
             capture: CapturePolicy::default(),
+            withdrawals: WithdrawalPolicy::default(),
+            onboarding: OnboardingPolicy::default(),
         }
     }
 }

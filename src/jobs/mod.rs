@@ -5,6 +5,7 @@ mod accounts;
 mod breaker;
 mod ingest;
 mod mail;
+mod onboarding;
 mod preflight;
 mod project;
 mod pulse;
@@ -15,9 +16,11 @@ mod resolve;
 mod runs;
 mod schedule;
 mod submit;
+mod withdrawals;
 
 pub use breaker::SharedBreaker;
 pub use ingest::GroupInbox;
+pub use onboarding::OnboardingSettings;
 pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
 pub use resolve::Found;
@@ -58,6 +61,8 @@ pub struct Settings {
     pub mail_attempts: u32,
     /// How long alerts of a kind are gathered after one was sent.
     pub mail_merge_window: Duration,
+    /// What Stripe has to know of the platform when a mentor is onboarded.
+    pub onboarding: OnboardingSettings,
 }
 
 /// What the loops share.

@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "accounts",
     "audit_log",
     "debt_entries",
@@ -25,6 +25,7 @@ const TABLES: [&str; 21] = [
     "operations",
     "payment_sources",
     "payments",
+    "payout_requests",
     "payouts",
     "refund_requests",
     "refunds",

@@ -9,6 +9,7 @@ mod failed;
 mod held;
 mod mentor;
 mod unread;
+mod withdrawal;
 
 use crate::domain::notice::{Notice, PaymentBrief};
 
@@ -50,6 +51,8 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
         Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
         Notice::AuditDifference { .. } => audit::difference(notices, voice),
+        Notice::Withdrawal { .. } => withdrawal::story(notices, voice),
+        Notice::AccountTrouble { .. } => withdrawal::account_trouble(notices, voice),
     })
 }
 
