@@ -236,3 +236,7 @@ fn unknown(
     let why = format!("nobody knows yet whether Stripe did it; see payoutd operations show {}", op.id);
     Some(Told::of(op, case).to_admin(WithdrawalNews::Trouble { why }, "unknown"))
 }
+
+#[cfg(test)]
+#[path = "withdrawn_tests.rs"]
+mod tests;
