@@ -23,6 +23,7 @@ mod shutdown;
 mod sql;
 mod town;
 mod web;
+mod withdrawals;
 
 use support::{TestDb, on_both_databases};
 use town::{Town, status};
