@@ -242,6 +242,7 @@ on_both_databases! {
         assert_eq!(paid_out(&town), [0; 0]);
         stand(&town, &["in_transit 2000"]).await;
         let account = town.sql.words("stripe_account_id", "mentors").await.remove(0);
+        town.next_second().await;
         let restricted = AccountChange::Transfers { status: CapabilityStatus::Inactive, disabled_reason: None };
         town.sandbox.change_account(&account, restricted).expect("changed");
         ask(&town, ", amount, currency", ", 2000, 'usd'").await;
@@ -281,6 +282,7 @@ on_both_databases! {
         town.sandbox.change_account(account, through).expect("changed");
         town.deliver().await;
         town.run().await;
+        town.deliver().await;
         let interval = async || town.sql.words("payout_interval", "accounts").await;
         assert_eq!(interval().await, ["manual"]);
         town.next_second().await;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use payoutd::domain::ids::MentorId;
+use payoutd::domain::ids::{MentorId, WithdrawalId};
 use payoutd::domain::money::MinorUnits;
-use payoutd::domain::notice::{Notice, PaymentBrief};
+use payoutd::domain::notice::{Notice, PaymentBrief, WithdrawalBrief, WithdrawalNews};
 use payoutd::mail::{Settings, Transport, Voice, render};
 use payoutd::ports::{Letter, MailFailure, Mailer};
 use proptest::prelude::*;
@@ -16,6 +16,11 @@ const HEADERS: [&str; 9] =
 
 fn written_by(evil: &str) -> PaymentBrief {
     PaymentBrief { booking_id: Some(evil.into()), mentor: Some(evil.into()), ..payment(42, 9_000, "usd") }
+}
+
+fn withdrawal(evil: &str, news: WithdrawalNews) -> Notice {
+    let withdrawal = WithdrawalBrief { withdrawal_id: WithdrawalId(7), mentor: evil.into(), money: None };
+    Notice::Withdrawal { withdrawal, news }
 }
 
 fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
@@ -33,6 +38,9 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
+        Notice::AccountTrouble { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
+        withdrawal(evil, WithdrawalNews::Refused { why: why() }),
+        withdrawal(evil, WithdrawalNews::Trouble { why: why() }),
     ];
     let merged = |notice: &Notice| vec![notice.clone(), notice.clone()];
     single.iter().map(merged).chain(single.iter().map(|notice| vec![notice.clone()])).collect()
