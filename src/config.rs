@@ -13,6 +13,7 @@ mod gather;
 mod keys;
 mod mail;
 mod money;
+mod onboarding;
 mod origin;
 mod reader;
 mod require;
@@ -36,6 +37,7 @@ pub use gather::Gathered;
 pub use keys::env_name;
 pub use mail::{Mail, Transport};
 pub use money::{Fees, Metadata, Release, Window};
+pub use onboarding::Onboarding;
 pub use origin::{ConfigError, Origin, Problem};
 pub use reader::Shown;
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
@@ -94,6 +96,10 @@ pub struct Config {
     pub metadata: Metadata,
     /// Smallest amount to pay, in minor units by lower-case currency.
     pub minimums: BTreeMap<String, i64>,
+    /// Smallest amount to withdraw, in minor units by lower-case currency.
+    pub withdrawal_minimums: BTreeMap<String, i64>,
+    /// Accounts that are made for mentors.
+    pub onboarding: Onboarding,
     /// The endpoint that starts a run from outside.
     pub cron: Cron,
     /// What is logged and how.
@@ -130,8 +136,8 @@ impl Config {
         keys.into_iter().filter(differs).cloned().collect()
     }
 
-    /// Every key there is, as `section.name`, in order. `minimums.<currency>` is not among them:
-    /// its keys are free.
+    /// Every key there is, as `section.name`, in order. `minimums.<currency>` and
+    /// `withdrawal_minimums.<currency>` are not among them: their keys are free.
     pub fn keys() -> BTreeSet<String> {
         let nothing = BTreeMap::new();
         match Reader::new(Path::new(""), "", &nothing) {
@@ -179,6 +185,8 @@ impl Config {
             audit: Audit::read(r),
             metadata: Metadata::read(r),
             minimums: money::read_minimums(r),
+            withdrawal_minimums: onboarding::read_minimums(r),
+            onboarding: Onboarding::read(r),
             cron: Cron::read(r),
             log: Log::read(r),
             shutdown: Shutdown::read(r),
@@ -206,6 +214,8 @@ impl Config {
         self.audit.check(self.release.time_zone, &mut c);
         self.metadata.check(&mut c);
         money::check_minimums(&self.minimums, &mut c);
+        onboarding::check_minimums(&self.withdrawal_minimums, &mut c);
+        self.onboarding.check(&mut c);
         self.cron.check(&mut c);
         self.log.check(&mut c);
         self.shutdown.check(&mut c);

@@ -10,10 +10,14 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
-use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, PaymentId, RequestId};
+use payoutd::domain::ids::{
+    AccountId, ChargeId, IdempotencyKey, IntentId, MentorId, PaymentId, RequestId, WithdrawalId,
+};
 use payoutd::domain::money::{Currency, MinorUnits};
+use payoutd::domain::onboarding::{AccountOrder, AccountType, ScheduleOrder};
 use payoutd::domain::operation::{IntentOrder, Order, RefundOrder, TransferOrder};
-use payoutd::ports::StripeGateway;
+use payoutd::domain::withdrawal::{PayoutOrder, Speed};
+use payoutd::ports::{NewAccountLink, StripeGateway};
 use payoutd::stripe::API_VERSION;
 use scripted_server::{Act, ScriptedServer, Seen, client, settings};
 use serde::Deserialize;
@@ -53,6 +57,7 @@ async fn requests() -> Vec<Seen> {
     });
     let intent = |status: &str| json!({ "id": "pi_1", "livemode": false, "amount": 9_000, "amount_received": 9_000, "currency": "usd", "status": status });
     let page = |object: &Value, more: bool| Act::json(200, json!({ "data": [object], "has_more": more }));
+    let manual = json!({ "id": "acct_1", "settings": { "payouts": { "schedule": { "interval": "manual" } } } });
     let charge =
         json!({ "id": "ch_1", "livemode": false, "amount": 1, "created": 1, "currency": "usd", "status": "failed" });
     let server = ScriptedServer::start([
@@ -69,6 +74,11 @@ async fn requests() -> Vec<Seen> {
         Act::json(200, intent("succeeded")),
         Act::json(200, intent("succeeded")),
         Act::json(200, intent("canceled")),
+        Act::json(200, json!({ "id": "po_1", "amount": 5_000, "currency": "usd", "status": "pending" })),
+        Act::json(200, json!({ "id": "acct_1" })),
+        Act::json(200, &manual),
+        Act::json(200, json!({ "available": [{ "amount": 1, "currency": "usd" }] })),
+        Act::json(200, json!({ "url": "https://example.com/x", "expires_at": 1 })),
     ])
     .await;
     let client = client(settings(&server.base));
@@ -98,7 +108,38 @@ async fn requests() -> Vec<Seen> {
             client.find(&key, &order).await.result.unwrap();
         }
     }
+    on_accounts(&client, &key).await;
     server.seen()
+}
+
+/// What is asked of connected accounts.
+async fn on_accounts(client: &impl StripeGateway, key: &IdempotencyKey) {
+    let account_id = AccountId::new("acct_1");
+    let since = chrono::DateTime::<chrono::Utc>::UNIX_EPOCH;
+    let payout = PayoutOrder {
+        amount: MinorUnits::new(5_000).unwrap(),
+        currency: Currency::parse("usd").unwrap(),
+        account_id: account_id.clone(),
+        speed: Speed::Instant,
+        withdrawal_id: WithdrawalId(7),
+        reference: "key:w-17".into(),
+        since,
+    };
+    let account = AccountOrder {
+        mentor_id: MentorId::new("ada"),
+        account_type: AccountType::Express,
+        email: Some("ada@example.com".into()),
+        country: Some("US".into()),
+        since,
+    };
+    let schedule = ScheduleOrder { account_id: account_id.clone() };
+    for order in [Order::Payout(payout), Order::Account(account), Order::Schedule(schedule)] {
+        client.carry_out(key, &order, chrono::DateTime::<chrono::Utc>::MAX_UTC).await.result.unwrap();
+    }
+    client.funds_of(&account_id).await.result.unwrap();
+    let page = |path: &str| format!("https://example.com/{path}");
+    let link = NewAccountLink { account_id, refresh_url: page("again"), return_url: page("back") };
+    client.link_account(key, &link).await.result.unwrap();
 }
 
 /// What is asked for beside a transfer.
@@ -175,7 +216,11 @@ fn decode(encoded: &str, schema: &Value) -> Value {
                 assert_eq!(index, list.len().to_string(), "{name} out of order");
                 list.push(value);
             }
-            (Some(key), _) => object.entry(outer).or_insert_with(|| json!({}))[key] = value,
+            (Some(path), _) => {
+                let (names, inside) = (path.split("]["), object.entry(outer).or_insert_with(|| json!({})));
+                let value = if value == "true" { json!(true) } else { value };
+                *names.fold(inside, |place, name| &mut place[name]) = value;
+            }
         }
     }
     Value::Object(object)
@@ -212,13 +257,18 @@ async fn what_payoutd_sends_is_what_stripe_takes() {
     }
     let expected = [
         ("GET /v1/accounts/{account}", false),
+        ("GET /v1/balance", false),
         ("GET /v1/charges/{charge}", false),
         ("GET /v1/disputes", true),
         ("GET /v1/payment_intents/{intent}", false),
         ("GET /v1/refunds", true),
         ("GET /v1/transfers", true),
+        ("POST /v1/account_links", true),
+        ("POST /v1/accounts", true),
+        ("POST /v1/accounts/{account}", false),
         ("POST /v1/payment_intents/{intent}/cancel", false),
         ("POST /v1/payment_intents/{intent}/capture", false),
+        ("POST /v1/payouts", true),
         ("POST /v1/refunds", true),
         ("POST /v1/transfers", true),
     ];

@@ -201,6 +201,17 @@ impl World {
             self.core.settle_payout(NOW, &id, ending).expect("it ends");
             self.get("payout", &format!("/v1/payouts/{id}"));
         }
+        let payout = self.post("payout", "/v1/payouts", "amount=1000&currency=usd");
+        let id = payout["id"].as_str().expect("an id").to_owned();
+        self.post("payout", &format!("/v1/payouts/{id}/cancel"), "");
+        let mentor = self.core.add_account(NOW, NewAccount::default()).expect("an account");
+        self.post("transfer", "/v1/transfers", &format!("amount=2000&currency=usd&destination={mentor}"));
+        let of_mentor = |request| Request { stripe_account: Some(mentor.clone()), ..request };
+        self.ask("balance", of_mentor(Request::get(KEY, "/v1/balance", "")));
+        let form = "amount=1000&currency=usd&method=instant&metadata[a]=b";
+        self.ask("payout", of_mentor(Request::post(KEY, "/v1/payouts", form)));
+        let manual = "settings[payouts][schedule][interval]=manual";
+        self.post("account", &format!("/v1/accounts/{mentor}"), manual);
         let page = self.ask("list", Request::get(KEY, "/v1/balance_transactions", "limit=100"));
         let transactions = page["data"].as_array().expect("a list").clone();
         self.answers.insert("balance_transaction", transactions);

@@ -50,3 +50,5 @@ mod projection;
 mod requests;
 #[path = "store_conformance/triggers.rs"]
 mod triggers;
+#[path = "store_conformance/withdrawals.rs"]
+mod withdrawals;

@@ -19,10 +19,12 @@ use crate::domain::breaker::BreakerPolicy;
 use crate::domain::capture::CapturePolicy;
 use crate::domain::holding::LetterPolicy;
 use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::onboarding::OnboardingPolicy;
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
-use crate::jobs::{DailySchedules, Jobs, Parts, Settings};
+use crate::domain::withdrawal::WithdrawalPolicy;
+use crate::jobs::{DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError};
 use crate::store::Database;
@@ -70,7 +72,7 @@ pub enum AppError {
         path: PathBuf,
     },
     /// An amount in a currency that there is not.
-    #[error("minimums.{key}: {why}")]
+    #[error("{key}: {why}")]
     Minimum {
         /// The setting.
         key: String,
@@ -111,15 +113,11 @@ pub enum AppError {
 /// The rules' numbers. Without a Stripe key the mode is test mode.
 pub fn policy(config: &Config) -> Result<Policy, AppError> {
     let mode = config.stripe.secret_key.as_ref().and_then(KeyMode::of);
-    let minimum = |(code, amount): (&String, &i64)| {
-        let currency = Currency::parse(code).map_err(|why| AppError::Minimum { key: code.clone(), why })?;
-        Ok((currency, MinorUnits::new(*amount).unwrap_or_default()))
-    };
     Ok(Policy {
         livemode: mode.is_some_and(KeyMode::livemode),
         platform_fee_bps: config.fees.platform_fee_bps,
         dispute_window: config.window.dispute_window,
-        minimums: config.minimums.iter().map(minimum).collect::<Result<BTreeMap<_, _>, AppError>>()?,
+        minimums: minimums("minimums", &config.minimums)?,
         names: MetadataNames {
             mentor_id: config.metadata.mentor_id.clone(),
             booking_id: config.metadata.booking_id.clone(),
@@ -148,7 +146,18 @@ pub fn policy(config: &Config) -> Result<Policy, AppError> {
             platform_limit: config.release.platform_limit,
             limit_warn_before: config.release.limit_warn_before,
         },
+        withdrawals: WithdrawalPolicy { minimums: minimums("withdrawal_minimums", &config.withdrawal_minimums)? },
+        onboarding: OnboardingPolicy { manual_payouts: config.onboarding.manual_payouts },
     })
+}
+
+fn minimums(section: &str, amounts: &BTreeMap<String, i64>) -> Result<BTreeMap<Currency, MinorUnits>, AppError> {
+    let minimum = |(code, amount): (&String, &i64)| {
+        let key = || format!("{section}.{code}");
+        let currency = Currency::parse(code).map_err(|why| AppError::Minimum { key: key(), why })?;
+        Ok((currency, MinorUnits::new(*amount).unwrap_or_default()))
+    };
+    amounts.iter().map(minimum).collect()
 }
 
 fn tier(tier: &crate::config::Tier) -> Tier {
@@ -275,6 +284,12 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             limit: Timetable::new(FROM_MIDNIGHT, config.release.time_zone)?,
             digest: daily(&config.mail.digest, config.release.time_zone)?,
             audit: daily(&config.audit.schedule, config.release.time_zone)?,
+        },
+        onboarding: OnboardingSettings {
+            account_type: config.onboarding.account_type,
+            country: config.onboarding.country.clone(),
+            return_url: config.onboarding.return_url.clone(),
+            refresh_url: config.onboarding.refresh_url.clone(),
         },
     })
 }

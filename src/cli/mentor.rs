@@ -4,13 +4,19 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::show;
-use crate::app;
+use super::{show, withdraw};
+use crate::app::{self, Worker};
 use crate::config::Config;
 use crate::domain::hold::Hold;
 use crate::domain::ids::{AccountId, MentorId};
 use crate::domain::mentor::{Account, Capability, Mentor};
-use crate::ports::{Balance, Books, Clock, MentorChange, Store};
+use crate::ports::{
+    Balance, Books, Clock, MentorChange, NewOnboarding, Onboarded, Onboarding, Store, WithdrawalView, Withdrawals,
+};
+use crate::store::Database;
+
+/// So many of a mentor's withdrawals are shown with the mentor.
+const WITHDRAWALS_SHOWN: i64 = 5;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MentorCommand {
@@ -24,6 +30,13 @@ pub(super) enum MentorCommand {
     /// Show one mentor
     #[command(after_help = "Examples:\n  payoutd mentor show ada\n  payoutd mentor show ada --json")]
     Show(ShowArgs),
+    /// Make a connected account for a mentor who has none, and a link to Stripe's forms
+    #[command(
+        after_help = "Examples:\n  payoutd mentor onboard ada --email ada@example.com --country US\n  payoutd mentor onboard \
+        ada --account acct_…\n  payoutd mentor onboard ada --json | jq -r .link.url\n\nGive the link to the mentor, and to \
+        nobody else: it opens their forms once. Asking again makes another link for the same account."
+    )]
+    Onboard(OnboardArgs),
     /// Show what a mentor has earned, and where it is
     #[command(after_help = "Examples:\n  payoutd mentor balance ada\n  payoutd mentor balance ada --json")]
     Balance(ShowArgs),
@@ -43,6 +56,34 @@ pub(super) struct AddArgs {
     /// What to call them
     #[arg(long)]
     name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OnboardArgs {
+    /// The platform's id; recorded where it is not yet
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: String,
+    /// Their address [default: the mentor's]
+    #[arg(long)]
+    email: Option<String>,
+    /// What to call them
+    #[arg(long)]
+    name: Option<String>,
+    /// Where they live, as two capitals such as US [default: onboarding.country]
+    #[arg(long, value_name = "CC", value_parser = country)]
+    country: Option<String>,
+    /// Link this connected account, acct_…, instead of making one
+    #[arg(long, value_name = "ACCT")]
+    account: Option<String>,
+    #[command(flatten)]
+    output: super::Output,
+}
+
+fn country(typed: &str) -> Result<String, String> {
+    match typed.len() == 2 && typed.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        true => Ok(typed.to_uppercase()),
+        false => Err("write its two letters, such as US".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -75,11 +116,14 @@ pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()
                 outln!("Without --account nothing can be paid to them yet.");
             }
         }
+        MentorCommand::Onboard(args) => onboard(config, database, args).await?,
         MentorCommand::List(args) => list(&database.mentors(None, args.limit).await?, args.output.json)?,
         MentorCommand::Show(args) => {
             let row = database.mentors(Some(MentorId::new(&args.id)), 1).await?.pop();
             let row = row.ok_or_else(|| no_such_mentor(&args.id))?;
-            one(&row, &database.balances(MentorId::new(&args.id)).await?, args.output.json)?;
+            let id = MentorId::new(&args.id);
+            let withdrawals = database.withdrawals(id.clone(), None, WITHDRAWALS_SHOWN).await?;
+            one(&row, &database.balances(id).await?, &withdrawals, args.output.json)?;
         }
         MentorCommand::Balance(args) => {
             let id = MentorId::new(&args.id);
@@ -91,6 +135,29 @@ pub(super) async fn mentor(config: &Config, command: MentorCommand) -> Result<()
             balance(&args.id, &balances, args.output.json)?;
         }
     }
+    Ok(())
+}
+
+async fn onboard(config: &Config, database: Database, args: OnboardArgs) -> Result<()> {
+    let (json, country) = (args.output.json, args.country);
+    let add = AddArgs { id: args.id, account: args.account, email: args.email, name: args.name };
+    let (mentor_id, change) = change(add)?;
+    let email = change.email.clone();
+    database.put_mentor(mentor_id.clone(), change, super::actor(), app::SystemClock.now()).await?;
+    let worker = Worker::new(config).await?;
+    let onboarded = worker.jobs.onboard(NewOnboarding { mentor_id, email, country }).await;
+    let Worker { jobs, tasks, .. } = worker;
+    drop(jobs);
+    tasks.close();
+    tasks.wait().await;
+    let Onboarded { mentor, account, made, link } = &onboarded?;
+    if json {
+        return show::json(&json!({"mentor": mentor, "account": account, "made": made, "link": link}));
+    }
+    let what = if *made { "was made" } else { "is there" };
+    outln!("Account {account} of mentor {mentor} {what}. They go on here, until {}:", show::time(link.expires_at));
+    outln!("\n  {}\n", link.url);
+    outln!("Give the link to the mentor alone. It opens once; the same command makes another.");
     Ok(())
 }
 
@@ -157,10 +224,11 @@ fn list(rows: &[Row], json: bool) -> Result<()> {
     Ok(())
 }
 
-fn one(row: &Row, balances: &[Balance], json: bool) -> Result<()> {
+fn one(row: &Row, balances: &[Balance], withdrawals: &[WithdrawalView], json: bool) -> Result<()> {
     if json {
         let mut shown = as_json(row);
         shown["balances"] = json!(balances);
+        shown["withdrawals"] = json!(withdrawals);
         return show::json(&shown);
     }
     let (mentor, account, holds) = row;
@@ -174,6 +242,14 @@ fn one(row: &Row, balances: &[Balance], json: bool) -> Result<()> {
         line("transfers", account.transfers.to_string());
         line("onboarding", if account.details_submitted { "finished".into() } else { "not finished".into() });
         line("payouts", if account.payouts_enabled { "enabled".into() } else { "not enabled".into() });
+        line("pays out", account.payout_interval.clone().unwrap_or_else(dash));
+        line(
+            "asked for",
+            match account.requirements.as_slice() {
+                [] => dash(),
+                due => due.join(", "),
+            },
+        );
         line("restriction", account.disabled_reason.clone().unwrap_or_else(dash));
     }
     for hold in holds {
@@ -181,6 +257,9 @@ fn one(row: &Row, balances: &[Balance], json: bool) -> Result<()> {
     }
     if !balances.is_empty() {
         outln!("\n{}", show::balances(balances));
+    }
+    if !withdrawals.is_empty() {
+        outln!("\nLatest withdrawals\n{}", withdraw::table(withdrawals));
     }
     Ok(())
 }
@@ -196,6 +275,9 @@ fn as_json(row: &Row) -> serde_json::Value {
         "transfers": account.as_ref().map(|a| a.transfers),
         "details_submitted": account.as_ref().map(|a| a.details_submitted),
         "payouts_enabled": account.as_ref().map(|a| a.payouts_enabled),
+        "charges_enabled": account.as_ref().map(|a| a.charges_enabled),
+        "payout_interval": account.as_ref().and_then(|a| a.payout_interval.clone()),
+        "requirements": account.as_ref().map(|a| a.requirements.clone()),
         "disabled_reason": account.as_ref().and_then(|a| a.disabled_reason.clone()),
         "holds": holds.iter().map(|h| json!({"actor": h.actor, "reason": h.reason, "placed_at": h.placed_at})).collect::<Vec<_>>(),
     })

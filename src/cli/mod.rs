@@ -32,6 +32,7 @@ mod show;
 mod status;
 mod token;
 mod webhooks;
+mod withdraw;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -122,7 +123,15 @@ enum Command {
     /// Say that a payment's session took place
     #[command(after_help = "Examples:\n  payoutd complete B-1207\n  payoutd complete 42 --at 2026-11-21T15:00:00Z")]
     Complete(refund::CompleteArgs),
-    /// Add, list or show mentors
+    /// Ask for a payout from a mentor's connected account to their bank
+    #[command(after_help = "Examples:\n  payoutd withdraw ada\n  payoutd withdraw ada --amount 5000 --currency usd \
+        --key w-17\n  payoutd withdraw ada --instant\n\nIt is recorded; the next run asks Stripe what is available, \
+        and pays out or refuses. What cannot be in any case is refused at once, with 1.")]
+    Withdraw(withdraw::WithdrawArgs),
+    /// List withdrawals and where each stands, newest first
+    #[command(after_help = "Examples:\n  payoutd withdrawals\n  payoutd withdrawals ada --json")]
+    Withdrawals(withdraw::WithdrawalsArgs),
+    /// Add, list, show or onboard mentors
     #[command(subcommand)]
     Mentor(mentor::MentorCommand),
     /// Prove that the books are right, and say what is not
@@ -230,6 +239,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Retry(args) => retry::retry(&settings()?, args).await.map(done),
         Command::Refund(args) => refund::refund(&settings()?, args).await.map(done),
         Command::Complete(args) => refund::complete(&settings()?, args).await.map(done),
+        Command::Withdraw(args) => withdraw::withdraw(&settings()?, args).await.map(done),
+        Command::Withdrawals(args) => withdraw::withdrawals(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
         Command::Audit(args) => audit::audit(&settings()?, args).await,
         Command::Report(args) => report::report(&settings()?, args).await.map(done),

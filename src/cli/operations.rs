@@ -13,7 +13,7 @@ use crate::app::{self, Worker};
 use crate::config::Config;
 use crate::domain::ids::OperationId;
 use crate::domain::money::{Currency, MinorUnits};
-use crate::domain::operation::OperationState;
+use crate::domain::operation::{About, OperationState};
 use crate::jobs::Found;
 use crate::ports::{CallEntry, Desk, Listed, OperationEntry, OperationRef, OperationStory};
 use crate::store::Database;
@@ -99,7 +99,7 @@ async fn list(database: &Database, args: ListArgs) -> Result<()> {
         vec![
             op.id.to_string(),
             show::time(op.created_at),
-            op.payment.to_string(),
+            about(op),
             op.mentor.to_string(),
             amount(op),
             op.state.to_string(),
@@ -108,15 +108,24 @@ async fn list(database: &Database, args: ListArgs) -> Result<()> {
             short(op.error.as_deref()),
         ]
     };
-    outln!("{}", show::table(&header, &[0, 2, 4, 6], found.iter().map(row)));
+    outln!("{}", show::table(&header, &[0, 4, 6], found.iter().map(row)));
     args.page.say_more(found.len(), found.last().map(|listed| listed.as_ref().map_or_else(|row| row.id, |op| op.id.0)));
     Ok(())
 }
 
 fn amount(op: &OperationEntry) -> String {
-    match (Currency::parse(&op.currency), MinorUnits::new(op.amount)) {
+    let (Some(amount), Some(code)) = (op.amount, &op.currency) else { return cell(None::<String>) };
+    match (Currency::parse(code), MinorUnits::new(amount)) {
         (Ok(currency), Some(amount)) => currency.display(amount),
-        _ => format!("{} {}", op.amount, op.currency),
+        _ => format!("{amount} {code}"),
+    }
+}
+
+fn about(op: &OperationEntry) -> String {
+    match (op.payment, op.withdrawal) {
+        (Some(id), _) => format!("payment {id}"),
+        (None, Some(id)) => format!("withdrawal {id}"),
+        (None, None) => op.kind.clone(),
     }
 }
 
@@ -157,11 +166,19 @@ async fn show_some(database: &Database, args: ShowArgs) -> Result<()> {
 fn print(story: &OperationStory) {
     let op = &story.operation;
     let line = |name: &str, value: String| outln!("  {name:<18}{value}");
-    outln!("Operation {}: {} of {} to {}, {}\n", op.id, op.kind, amount(op), op.mentor, op.state);
-    line("payment", format!("{} (payoutd explain {})", op.payment, op.payment));
+    match op.amount {
+        Some(_) => outln!("Operation {}: {} of {} to {}, {}\n", op.id, op.kind, amount(op), op.mentor, op.state),
+        None => outln!("Operation {}: {} of {}, {}\n", op.id, op.kind, op.mentor, op.state),
+    }
+    if let Some(id) = op.payment {
+        line("payment", format!("{id} (payoutd explain {id})"));
+    }
+    if let Some(id) = op.withdrawal {
+        line("withdrawal", format!("{id} (payoutd withdrawals {})", op.mentor));
+    }
     line("idempotency key", op.idempotency_key.clone());
     line("generation", op.generation.to_string());
-    line("transfer", cell(op.transfer_id.as_ref()));
+    line(made(op), cell(op.transfer_id.as_ref()));
     line("may be done", if op.maybe_done { "yes: some request may have been carried out".into() } else { "no".into() });
     line("counted attempts", op.attempts.to_string());
     line("begun", show::time(op.created_at));
@@ -180,6 +197,16 @@ fn print(story: &OperationStory) {
         "{}",
         show::table(&["when", "call", "took", "status", "request", "error"], &[2], story.calls.iter().map(call))
     );
+}
+
+/// What Stripe makes of it.
+fn made(op: &OperationEntry) -> &str {
+    match op.kind.as_str() {
+        "transfer" | "restore" => "transfer",
+        "capture" | "cancel" => "payment intent",
+        "schedule" => "account",
+        kind => kind,
+    }
 }
 
 fn lease(op: &OperationEntry) -> String {
@@ -251,31 +278,45 @@ fn instead(state: OperationState, id: OperationId) -> String {
 
 fn tell(id: OperationId, found: &Found) {
     match found {
-        Found::Adopted(payment, transfer) => {
-            outln!("Operation {id} was done: Stripe has {transfer}, for payment {payment}.");
+        Found::Adopted(about, made) => {
+            outln!("Operation {id} was done: Stripe has {made}, for {about}.");
         }
-        Found::Absent(payment) => {
+        Found::Absent(about) => {
             outln!("Operation {id} was never carried out: Stripe has no such thing, and none can come of it any more.");
-            outln!("Payment {payment} goes into the next run, under a new key and after every check.");
+            outln!("{} goes into the next run, under a new key and after every check.", capitalised(*about));
         }
-        Found::Unknown { payment, why, next_attempt_at } => {
+        Found::Unknown { about, why, next_attempt_at } => {
             outln!("Operation {id} is still unknown: {}.", why.trim_end_matches('.'));
             let again =
                 next_attempt_at.map_or(String::new(), |at| format!(" It goes on by itself at {}.", show::time(at)));
-            outln!("It keeps its claim on payment {payment}: nothing is paid twice.{again}");
+            outln!("It keeps its claim on {about}: nothing is paid twice.{again}");
         }
         Found::NotUnknown(_) | Found::NoSuchOperation => {}
     }
 }
 
+fn capitalised(about: About) -> String {
+    let words = about.to_string();
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
 fn as_json(id: OperationId, found: &Found) -> serde_json::Value {
     match found {
-        Found::Adopted(payment, transfer) => {
-            json!({"operation": id, "payment": payment, "outcome": "adopted", "transfer_id": transfer})
+        Found::Adopted(about, transfer) => {
+            let (payment, withdrawal) = (about.payment(), about.withdrawal());
+            json!({
+                "operation": id, "payment": payment, "withdrawal": withdrawal, "outcome": "adopted",
+                "transfer_id": transfer,
+            })
         }
-        Found::Absent(payment) => json!({"operation": id, "payment": payment, "outcome": "absent"}),
-        Found::Unknown { payment, why, next_attempt_at } => json!({
-            "operation": id, "payment": payment, "outcome": "unknown", "why": why, "next_attempt_at": next_attempt_at,
+        Found::Absent(about) => {
+            let (payment, withdrawal) = (about.payment(), about.withdrawal());
+            json!({"operation": id, "payment": payment, "withdrawal": withdrawal, "outcome": "absent"})
+        }
+        Found::Unknown { about, why, next_attempt_at } => json!({
+            "operation": id, "payment": about.payment(), "withdrawal": about.withdrawal(), "outcome": "unknown",
+            "why": why, "next_attempt_at": next_attempt_at,
         }),
         Found::NotUnknown(_) | Found::NoSuchOperation => json!({"operation": id}),
     }

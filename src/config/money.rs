@@ -209,8 +209,13 @@ pub(super) fn read_minimums(r: &mut Reader) -> BTreeMap<String, i64> {
 }
 
 pub(super) fn check_minimums(minimums: &BTreeMap<String, i64>, c: &mut Checker<'_>) {
-    for (currency, amount_minor) in minimums {
-        let key = format!("minimums.{currency}");
+    check_amounts("minimums", minimums, c);
+}
+
+/// Amounts by currency.
+pub(super) fn check_amounts(section: &str, amounts: &BTreeMap<String, i64>, c: &mut Checker<'_>) {
+    for (currency, amount_minor) in amounts {
+        let key = format!("{section}.{currency}");
         let code = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_lowercase());
         c.require(code, &key, || "is not a currency: write its three letters in lower case, such as usd".to_owned());
         c.require(*amount_minor > 0, &key, || {

@@ -61,10 +61,10 @@ fn alert(ctx: &Context<'_>, failure: &Failure, conclusion: Conclusion) -> Conclu
         Order::Reversal(_) => "could not be taken back",
         _ => "could not be paid again",
     };
-    let why = format!("{} {what}: {}", ctx.op.order.currency().display(ctx.op.order.amount()), failure.message());
+    let why = format!("{} {what}: {}", ctx.op.order.sum(), failure.message());
     let notice = Notice::Unsettled { payment: ctx.brief(), why };
-    let subject = format!("{}:{}:{}", ctx.op.payment_id, ctx.op.order.kind(), ctx.op.cause);
-    let told = Outgoing::to_admin(notice, "unsettled", subject, Some(ctx.op.payment_id));
+    let subject = format!("{}:{}:{}", ctx.case.payment.id, ctx.op.order.kind(), ctx.op.cause);
+    let told = Outgoing::to_admin(notice, "unsettled", subject, Some(ctx.case.payment.id));
     Conclusion { notices: vec![told], ..conclusion }
 }
 

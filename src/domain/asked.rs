@@ -74,15 +74,15 @@ pub(super) fn given_up(ctx: &Context<'_>, failure: &Failure, attempts: u32) -> C
 /// The same is decided anew after a while; an admin hears of it.
 fn later(ctx: &Context<'_>, failure: &Failure) -> Conclusion {
     let (payment, why) = (ctx.brief(), failure.message().to_owned());
-    let subject = format!("{}:{}", ctx.op.payment_id, ctx.op.cause);
-    let sum = ctx.op.order.currency().display(ctx.op.order.amount());
+    let subject = format!("{}:{}", ctx.case.payment.id, ctx.op.cause);
+    let sum = ctx.op.order.sum();
     let again = |what: &str| format!("{sum} could not be {what} yet, payoutd tries again: {why}");
     let (notice, kind) = match &ctx.op.order {
         Order::Capture(_) => (Notice::CaptureFailed { payment, why }, "capture_failed"),
         Order::Cancel(_) => (Notice::NeedsAttention { payment, why: again("let go of") }, "needs_attention"),
         _ => (Notice::NeedsAttention { payment, why: again("refunded") }, "needs_attention"),
     };
-    let told = Outgoing::to_admin(notice, kind, subject, Some(ctx.op.payment_id));
+    let told = Outgoing::to_admin(notice, kind, subject, Some(ctx.case.payment.id));
     let at = PaymentNext::Adjusted(ctx.now + span(ctx.policy.retry.funds));
     Conclusion { notices: vec![told], ..ctx.rejected(error(failure), at, None) }
 }
@@ -127,7 +127,7 @@ fn let_go(ctx: &Context<'_>, order: &IntentOrder) -> Vec<Outgoing> {
             let why = super::capture::objections(ctx.case, ctx.policy);
             let why = why.iter().map(Reason::sentence).collect::<Vec<_>>().join("; ");
             let notice = Notice::AuthorizationCanceled { payment: ctx.brief(), why };
-            let id = ctx.op.payment_id;
+            let id = ctx.case.payment.id;
             Some(Outgoing::to_admin(notice, "authorization_canceled", id, Some(id)))
         }
     };

@@ -195,6 +195,11 @@ pub fn reversal_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super:
     direct(object, "transfer_reversal", told_at, |event| read::reversal_of(event, event.read()?))
 }
 
+/// Reads a payout as the API answers it. Whose it is stands in the request alone.
+pub fn payout_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::PayoutFact, EventError> {
+    direct(object, "payout", told_at, |event| read::payout_of(event, event.read()?))
+}
+
 /// Reads a connected account as the API answers it.
 pub fn account_read(object: &RawValue, told_at: DateTime<Utc>) -> Result<super::facts::AccountFact, EventError> {
     direct(object, "account", told_at, |event| Ok(read::account_of(event, event.read()?)))

@@ -162,7 +162,26 @@ pub(super) struct Account {
     pub details_submitted: bool,
     #[serde(default)]
     pub payouts_enabled: bool,
+    #[serde(default)]
+    pub charges_enabled: bool,
     pub requirements: Option<Requirements>,
+    pub settings: Option<Settings>,
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Settings {
+    pub payouts: Option<PayoutSettings>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PayoutSettings {
+    pub schedule: Option<Schedule>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Schedule {
+    pub interval: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -170,9 +189,10 @@ pub(super) struct Capabilities {
     pub transfers: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Requirements {
     pub disabled_reason: Option<String>,
+    pub currently_due: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,4 +210,6 @@ pub(super) struct Payout {
     pub status: String,
     pub failure_message: Option<String>,
     pub failure_code: Option<String>,
+    pub arrival_date: Option<i64>,
+    pub metadata: Option<BTreeMap<String, String>>,
 }

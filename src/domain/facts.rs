@@ -189,6 +189,8 @@ pub struct AccountFact {
     pub transfers: Capability,
     /// The rest; `None` where only the capability was told.
     pub details: Option<AccountDetails>,
+    /// The key under which payoutd made it, from its metadata; `None` for an account of other hands.
+    pub operation_key: Option<String>,
     /// When Stripe told so.
     pub stamp: Stamp,
 }
@@ -200,8 +202,14 @@ pub struct AccountDetails {
     pub details_submitted: bool,
     /// Whether it may pay out to its bank.
     pub payouts_enabled: bool,
+    /// Whether it may take payments itself.
+    pub charges_enabled: bool,
     /// Why it is restricted.
     pub disabled_reason: Option<String>,
+    /// What Stripe asks its owner for now.
+    pub requirements: Vec<String>,
+    /// When Stripe pays out by itself; `manual` for never.
+    pub payout_interval: Option<String>,
 }
 
 /// A payout to a bank, as last told.
@@ -219,6 +227,12 @@ pub struct PayoutFact {
     pub status: String,
     /// Why it failed.
     pub failure: Option<String>,
+    /// When the bank is to have it.
+    pub arrives_at: Option<DateTime<Utc>>,
+    /// The key under which payoutd asked for it, from its metadata; `None` for a payout of other hands.
+    pub operation_key: Option<String>,
+    /// The withdrawal that it is for, from its metadata.
+    pub reference: Option<String>,
     /// When Stripe told so.
     pub stamp: Stamp,
 }

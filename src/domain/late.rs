@@ -128,7 +128,7 @@ pub fn owed(case: &Case, cause: &str, amount: MinorUnits) -> Vec<Outgoing> {
 pub fn mentor_paused(last: &Operation, why: String) -> Outgoing {
     let mentor_id = last.mentor_id.clone();
     let notice = Notice::MentorHeld { mentor: mentor_id.to_string(), mentor_id, why };
-    Outgoing::to_admin(notice, "mentor_held", last.key.as_str(), Some(last.payment_id))
+    Outgoing::to_admin(notice, "mentor_held", last.key.as_str(), last.about.payment())
 }
 
 fn paid(case: &Case, payment: &Payment) -> MinorUnits {

@@ -8,6 +8,7 @@ use super::dispute::{Dispute, Standing, standing};
 use super::ids::MentorId;
 use super::money::{Currency, MinorUnits};
 use super::payment::words;
+use super::withdrawal;
 
 words!(
     /// Where money is, or whose it is. Amounts are debits when positive, credits when negative.
@@ -52,6 +53,8 @@ words!(
         Debt = "debt",
         /// What is too small to be sent is kept, or sent with a later payment.
         Carry = "carry",
+        /// Money went from a connected account to a bank, or came back from there.
+        Withdrawal = "withdrawal",
     }
 );
 
@@ -189,6 +192,29 @@ pub fn entries(payment: &PaymentFigures) -> Sums {
     book.debts();
     book.sums.retain(|_, sum| *sum != 0);
     book.sums
+}
+
+/// A payout from a connected account, by whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayoutFigures {
+    /// Whose account it was, as far as known.
+    pub mentor: Option<MentorId>,
+    /// In what.
+    pub currency: Currency,
+    /// How much.
+    pub amount: MinorUnits,
+    /// Stripe's word for where it stands.
+    pub status: String,
+}
+
+/// What a payout's entries should come to. Stripe takes the money from the account when the payout is made, and gives it
+/// back when it fails or is cancelled.
+pub fn payout_entries(payout: &PayoutFigures) -> Sums {
+    let left = if withdrawal::has_left(&payout.status) { wide(payout.amount) } else { 0 };
+    let (kind, currency) = (JournalKind::Withdrawal, payout.currency);
+    let line = |account, mentor| Line { kind, account, mentor, currency };
+    let funds = line(Account::MentorFunds, payout.mentor.clone());
+    Sums::from([(line(Account::ConnectedBalance, None), -left), (funds, left)])
 }
 
 /// What the mentor was due when they were paid, and what they were paid, where the two differ.

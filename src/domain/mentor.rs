@@ -60,8 +60,14 @@ pub struct Account {
     pub details_submitted: bool,
     /// Whether it may pay out to its bank.
     pub payouts_enabled: bool,
+    /// Whether it may take payments itself.
+    pub charges_enabled: bool,
     /// Why Stripe restricted it, in Stripe's words.
     pub disabled_reason: Option<String>,
+    /// What Stripe asks its owner for now, in Stripe's words.
+    pub requirements: Vec<String>,
+    /// When Stripe pays out by itself, in Stripe's word; `manual` for never.
+    pub payout_interval: Option<String>,
     /// When the owner disconnected it from the platform; `None` while connected.
     pub deauthorized_at: Option<DateTime<Utc>>,
 }

@@ -13,6 +13,7 @@ use super::money::{Currency, MinorUnits};
 pub use super::outgoing::{Outgoing, Recipient};
 use super::payment::Payment;
 use super::reason::Reason;
+pub use super::withdrawn::{WithdrawalBrief, WithdrawalNews};
 
 /// A payment as an email speaks of it: no Stripe id, nothing that a person cannot use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +258,22 @@ pub enum Notice {
     PlatformLimit(LimitBrief),
     /// To the admin: how the day went.
     Digest(Box<Digest>),
+    /// About a withdrawal.
+    Withdrawal {
+        /// Which.
+        withdrawal: WithdrawalBrief,
+        /// To whom, and what.
+        news: WithdrawalNews,
+    },
+    /// To the admin: something that payoutd was to do with a connected account was not done.
+    AccountTrouble {
+        /// Whose.
+        mentor_id: MentorId,
+        /// What to call them.
+        mentor: String,
+        /// What is wrong, in words.
+        why: String,
+    },
     /// To the admin: a transfer went out although something spoke against it by the time it was known.
     PaidDespite {
         /// Which payment.
@@ -301,6 +318,8 @@ impl Notice {
             Self::Dispute(dispute) => dispute.kind(),
             Self::PlatformLimit(_) => "platform_limit",
             Self::Digest(_) => "digest",
+            Self::Withdrawal { news, .. } => news.kind(),
+            Self::AccountTrouble { .. } => "account_trouble",
         }
     }
 
@@ -321,7 +340,7 @@ impl Notice {
                 | Self::Refunded { .. }
                 | Self::NotCharged { .. }
                 | Self::Dispute(DisputeBrief { audience: Audience::Mentor | Audience::Customer, .. })
-        )
+        ) || matches!(self, Self::Withdrawal { news, .. } if news.is_for_the_mentor())
     }
 
     /// The payment it speaks of.
@@ -358,6 +377,8 @@ impl Notice {
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }
             | Self::AuditDifference { .. }
+            | Self::Withdrawal { .. }
+            | Self::AccountTrouble { .. }
             | Self::Digest(_) => None,
         }
     }

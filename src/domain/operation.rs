@@ -4,14 +4,16 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::conversion::Converted;
-use super::facts::{RefundFact, ReversalFact, Source, TransferFact};
+use super::facts::{AccountFact, PayoutFact, RefundFact, ReversalFact, Source, TransferFact};
 use super::ids::{
     AccountId, ChargeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, PaymentKey, RefundId, RequestId,
-    TransferId,
+    TransferId, WithdrawalId,
 };
 use super::money::{Currency, MinorUnits};
+use super::onboarding::{AccountOrder, ScheduleOrder};
 use super::payment::words;
 use super::release::Plan;
+use super::withdrawal::PayoutOrder;
 
 words!(
     /// Where an operation stands, and who moves it next.
@@ -174,6 +176,12 @@ words!(
         Capture = "capture",
         /// Lets go of what was authorised.
         Cancel = "cancel",
+        /// Pays out from a mentor's connected account to their bank.
+        Payout = "payout",
+        /// Makes a connected account.
+        Account = "account",
+        /// Has a connected account pay out only when it is asked to.
+        Schedule = "schedule",
     }
 );
 
@@ -192,6 +200,51 @@ pub enum Order {
     Capture(IntentOrder),
     /// `POST /v1/payment_intents/{id}/cancel`
     Cancel(IntentOrder),
+    /// `POST /v1/payouts`, on a connected account.
+    Payout(PayoutOrder),
+    /// `POST /v1/accounts`
+    Account(AccountOrder),
+    /// `POST /v1/accounts/{id}`
+    Schedule(ScheduleOrder),
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A payment.
+    Payment(PaymentId),
+    /// A withdrawal.
+    Withdrawal(WithdrawalId),
+    /// The mentor's account.
+    Account,
+}
+
+impl About {
+    /// The payment, where it is one.
+    pub fn payment(self) -> Option<PaymentId> {
+        match self {
+            Self::Payment(id) => Some(id),
+            Self::Withdrawal(_) | Self::Account => None,
+        }
+    }
+
+    /// The withdrawal, where it is one.
+    pub fn withdrawal(self) -> Option<WithdrawalId> {
+        match self {
+            Self::Withdrawal(id) => Some(id),
+            Self::Payment(_) | Self::Account => None,
+        }
+    }
+}
+
+impl std::fmt::Display for About {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Payment(id) => write!(f, "payment {id}"),
+            Self::Withdrawal(id) => write!(f, "withdrawal {id}"),
+            Self::Account => f.write_str("an account"),
+        }
+    }
 }
 
 impl Order {
@@ -204,6 +257,9 @@ impl Order {
             Self::Refund(_) => OperationKind::Refund,
             Self::Capture(_) => OperationKind::Capture,
             Self::Cancel(_) => OperationKind::Cancel,
+            Self::Payout(_) => OperationKind::Payout,
+            Self::Account(_) => OperationKind::Account,
+            Self::Schedule(_) => OperationKind::Schedule,
         }
     }
 
@@ -217,28 +273,30 @@ impl Order {
         match self {
             Self::Refund(order) => Some(order.request_id),
             Self::Capture(order) | Self::Cancel(order) => order.request_id,
-            Self::Transfer(_) | Self::Restore(_) | Self::Reversal(_) => None,
+            _ => None,
         }
+    }
+
+    /// The money that it moves, where it moves any.
+    pub fn money(&self) -> Option<(MinorUnits, Currency)> {
+        Some(match self {
+            Self::Transfer(order) | Self::Restore(order) => (order.amount, order.currency),
+            Self::Reversal(order) => (order.amount, order.currency),
+            Self::Refund(order) => (order.amount, order.currency),
+            Self::Capture(order) | Self::Cancel(order) => (order.amount, order.currency),
+            Self::Payout(order) => (order.amount, order.currency),
+            Self::Account(_) | Self::Schedule(_) => return None,
+        })
     }
 
     /// How much money it moves.
     pub fn amount(&self) -> MinorUnits {
-        match self {
-            Self::Transfer(order) | Self::Restore(order) => order.amount,
-            Self::Reversal(order) => order.amount,
-            Self::Refund(order) => order.amount,
-            Self::Capture(order) | Self::Cancel(order) => order.amount,
-        }
+        self.money().map_or(MinorUnits::ZERO, |(amount, _)| amount)
     }
 
-    /// In what.
-    pub fn currency(&self) -> Currency {
-        match self {
-            Self::Transfer(order) | Self::Restore(order) => order.currency,
-            Self::Reversal(order) => order.currency,
-            Self::Refund(order) => order.currency,
-            Self::Capture(order) | Self::Cancel(order) => order.currency,
-        }
+    /// The same for people.
+    pub fn sum(&self) -> String {
+        self.money().map_or_else(|| "nothing".to_owned(), |(amount, currency)| currency.display(amount))
     }
 
     /// As it is stored.
@@ -248,6 +306,9 @@ impl Order {
             Self::Reversal(order) => serde_json::to_value(order),
             Self::Refund(order) => serde_json::to_value(order),
             Self::Capture(order) | Self::Cancel(order) => serde_json::to_value(order),
+            Self::Payout(order) => serde_json::to_value(order),
+            Self::Account(order) => serde_json::to_value(order),
+            Self::Schedule(order) => serde_json::to_value(order),
         }
     }
 
@@ -260,6 +321,9 @@ impl Order {
             OperationKind::Refund => Self::Refund(RefundOrder::deserialize(parameters)?),
             OperationKind::Capture => Self::Capture(IntentOrder::deserialize(parameters)?),
             OperationKind::Cancel => Self::Cancel(IntentOrder::deserialize(parameters)?),
+            OperationKind::Payout => Self::Payout(PayoutOrder::deserialize(parameters)?),
+            OperationKind::Account => Self::Account(AccountOrder::deserialize(parameters)?),
+            OperationKind::Schedule => Self::Schedule(ScheduleOrder::deserialize(parameters)?),
         })
     }
 }
@@ -275,6 +339,10 @@ pub enum Done {
     Refund(RefundFact),
     /// What a payment intent says once it was captured or let go of.
     Intent(Box<Source>),
+    /// A payout to a bank.
+    Payout(PayoutFact),
+    /// A connected account, as it is then.
+    Account(Box<AccountFact>),
 }
 
 impl Done {
@@ -285,6 +353,8 @@ impl Done {
             Self::Reversal(reversal) => reversal.id.as_str(),
             Self::Refund(refund) => refund.id.as_str(),
             Self::Intent(intent) => &intent.object_id,
+            Self::Payout(payout) => payout.id.as_str(),
+            Self::Account(account) => account.id.as_str(),
         }
     }
 }
@@ -294,8 +364,8 @@ impl Done {
 pub struct Operation {
     /// Its row.
     pub id: OperationId,
-    /// The payment that it is about.
-    pub payment_id: PaymentId,
+    /// What it is about.
+    pub about: About,
     /// The mentor whose money it moves.
     pub mentor_id: MentorId,
     /// What brought it about: a refund's or dispute's id, a request, `flag`; empty for the first transfer.

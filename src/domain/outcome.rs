@@ -1,9 +1,7 @@
-//! What follows from an attempt: the operation's next state, the payment's, and whom to tell. Nothing that may have
-//! been done is ever concluded not to have been; only Stripe's own word or a proven absence does that.
+//! What follows from an attempt at an operation about a payment: the operation's next state, the payment's, and whom to
+//! tell.
 
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::adjusted;
 use super::asked::{self, RequestNext};
@@ -18,8 +16,9 @@ use super::policy::{Policy, RetryPolicy};
 use super::reason::Reason;
 use super::release::{Case, before, may_be_paid};
 use super::rescue::{Step, next_step};
-use super::retry;
-use super::triage::{Failure, Verdict, triage};
+use super::triage::{Failure, Verdict};
+use super::turn::{Turn, turn};
+pub(super) use super::turn::{error, span};
 
 /// What an attempt brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,14 +97,15 @@ impl PaymentNext {
 /// Concludes an attempt. `case` holds the facts as they are now, under the payment's lock.
 pub fn conclude(op: &Operation, attempted: &Attempted, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Conclusion {
     let ctx = Context { op, case, policy, now };
-    match (attempted, &op.order) {
-        (Attempted::Done(Done::Transfer(transfer)), Order::Transfer(order)) => ctx.done(transfer, order),
-        (Attempted::Done(done), order) if order.follows_a_transfer() => adjusted::done(&ctx, done),
-        (Attempted::Done(done), _) => asked::done(&ctx, done),
-        (Attempted::Failed(failure), _) => ctx.failed(failure),
-        (Attempted::NotFound, _) => ctx.not_found(),
-        (Attempted::NotAsked(failure), _) => ctx.not_asked(failure),
-        (Attempted::Withdrawn(why), _) => ctx.withdrawn(why),
+    let would_send = || next_step(op, case, policy, now) == Step::Send;
+    match (turn(op, attempted, would_send, &policy.retry, now), &op.order) {
+        (Turn::Done(Done::Transfer(transfer)), Order::Transfer(order)) => ctx.done(transfer, order),
+        (Turn::Done(done), order) if order.follows_a_transfer() => adjusted::done(&ctx, done),
+        (Turn::Done(done), _) => asked::done(&ctx, done),
+        (Turn::On(next), _) => ctx.goes_on(next),
+        (Turn::Refused(failure, verdict), _) => ctx.refused(failure, verdict),
+        (Turn::GivenUp(failure, attempts), _) => ctx.given_up(failure, attempts),
+        (Turn::Undone(code, why), _) => ctx.rejected((code.into(), why), ctx.undone(), None),
     }
 }
 
@@ -153,29 +153,31 @@ impl Context<'_> {
 
     /// The operation's end: Stripe did it.
     pub(super) fn confirmed(&self, done_as: &str) -> Next {
-        Next {
-            state: OperationState::Confirmed,
-            attempts: self.op.attempts,
-            next_attempt_at: None,
-            unknown_since: None,
-            done_as: Some(done_as.to_owned()),
-            error: None,
-        }
+        Next::confirmed(self.op, done_as)
     }
 
-    fn failed(&self, failure: &Failure) -> Conclusion {
-        let verdict = triage(failure);
+    fn goes_on(&self, next: Next) -> Conclusion {
+        let notices = self.unknown_for_long(&next).into_iter().collect();
+        Conclusion { next, payment: None, hold_mentor: None, owed: None, request: None, notices }
+    }
+
+    fn refused(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
         match verdict {
-            Verdict::Retry | Verdict::Unknown => self.counted(failure, verdict),
-            Verdict::RetrySoon | Verdict::AskAgain => self.busy(failure, verdict),
-            Verdict::StopTheWorld => {
-                self.again(failure, self.op.attempts, self.policy.retry.rescue, self.op.maybe_done)
-            }
             _ if self.op.order.follows_a_transfer() => adjusted::refused(self, failure, verdict),
             _ if !self.pays_first() => asked::refused(self, failure, verdict),
             Verdict::WaitForFunds => self.wait_for_funds(failure),
             Verdict::HoldMentor => self.hold_mentor(failure),
-            Verdict::Reject => self.failed_for_good(failure, self.op.attempts + 1),
+            _ => self.failed_for_good(failure, self.op.attempts + 1),
+        }
+    }
+
+    fn given_up(&self, failure: &Failure, attempts: u32) -> Conclusion {
+        if self.op.order.follows_a_transfer() {
+            adjusted::given_up(self, failure, attempts)
+        } else if !self.pays_first() {
+            asked::given_up(self, failure, attempts)
+        } else {
+            self.failed_for_good(failure, attempts)
         }
     }
 
@@ -188,49 +190,11 @@ impl Context<'_> {
         if self.pays_first() { PaymentNext::Again(None) } else { PaymentNext::Adjusted(self.now) }
     }
 
-    fn counted(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
-        let attempts = self.op.attempts + 1;
-        let unknown = self.op.maybe_done || verdict == Verdict::Unknown;
-        let retry = &self.policy.retry;
-        if attempts < retry.max_attempts {
-            let wait = retry::delay(retry, attempts, self.op.id.0).max(failure.retry_after().unwrap_or_default());
-            return self.again(failure, attempts, wait, unknown);
-        }
-        // An unknown outcome is never turned into a failure by a counter: it is the rescuer's from here.
-        if unknown {
-            self.again(failure, attempts, retry.rescue, true)
-        } else if self.op.order.follows_a_transfer() {
-            adjusted::given_up(self, failure, attempts)
-        } else if !self.pays_first() {
-            asked::given_up(self, failure, attempts)
-        } else {
-            self.failed_for_good(failure, attempts)
-        }
-    }
-
-    fn busy(&self, failure: &Failure, verdict: Verdict) -> Conclusion {
-        let wait = self.policy.retry.busy.max(failure.retry_after().unwrap_or_default());
-        self.again(failure, self.op.attempts, wait, self.op.maybe_done || verdict == Verdict::AskAgain)
-    }
-
-    pub(super) fn again(&self, failure: &Failure, attempts: u32, wait: Duration, unknown: bool) -> Conclusion {
-        let next = Next {
-            state: if unknown { OperationState::Unknown } else { OperationState::Planned },
-            attempts,
-            next_attempt_at: Some(self.now + span(wait)),
-            unknown_since: unknown.then(|| self.op.unknown_since.unwrap_or(self.now)),
-            done_as: None,
-            error: Some(error(failure)),
-        };
-        let notices = self.unknown_for_long(&next).into_iter().collect();
-        Conclusion { next, payment: None, hold_mentor: None, owed: None, request: None, notices }
-    }
-
     fn wait_for_funds(&self, failure: &Failure) -> Conclusion {
         let pause = Pause { until: self.now + span(self.policy.retry.funds), why: WaitWhy::Funds };
         let notice = Notice::FundsShort { payment: self.brief() };
-        let day = format!("{}:{}", self.now.format("%Y-%m-%d"), self.op.order.currency());
-        let told = Outgoing::to_admin(notice, "funds_short", day, Some(self.op.payment_id));
+        let day = format!("{}:{}", self.now.format("%Y-%m-%d"), self.brief().currency);
+        let told = Outgoing::to_admin(notice, "funds_short", day, Some(self.case.payment.id));
         Conclusion { notices: vec![told], ..self.rejected(error(failure), PaymentNext::Again(Some(pause)), None) }
     }
 
@@ -240,7 +204,7 @@ impl Context<'_> {
         let name = self.case.mentor.as_ref().and_then(|m| m.name.clone());
         let notice =
             Notice::MentorHeld { mentor: name.unwrap_or_else(|| mentor_id.to_string()), mentor_id, why: why.clone() };
-        let to_admin = Outgoing::to_admin(notice, "mentor_held", self.op.key.as_str(), Some(self.op.payment_id));
+        let to_admin = Outgoing::to_admin(notice, "mentor_held", self.op.key.as_str(), Some(self.case.payment.id));
         let task = super::notice::MentorTask::ResolveRestriction;
         let on_hold = Notice::OnHold { payment: Some(self.brief()), task };
         let key = format!("on_hold:{}", self.op.key);
@@ -255,7 +219,7 @@ impl Context<'_> {
             Notice::PaymentFailed { payment: self.brief(), why: why.clone(), code: code.clone(), attempts },
             "payment_failed",
             self.op.key.as_str(),
-            Some(self.op.payment_id),
+            Some(self.case.payment.id),
         );
         let not_paid = Notice::NotPaid { payment: self.brief() };
         let key = format!("not_paid:{}", self.op.key);
@@ -266,31 +230,6 @@ impl Context<'_> {
         conclusion
     }
 
-    fn not_found(&self) -> Conclusion {
-        let settled_at = self.op.last_sent_at.map(|sent| sent + span(self.policy.retry.absence_grace));
-        if settled_at.is_none_or(|at| at <= self.now) {
-            let why = "Stripe has no such thing: the request was never carried out";
-            return self.rejected(("absent".into(), why.into()), self.undone(), None);
-        }
-        let failure = Failure::NoAnswer("not found yet; an earlier request may still be under way".into());
-        // A look that a person asked for may come early: what would be sent again under its key is not put off by it.
-        if next_step(self.op, self.case, self.policy, self.now) == Step::Send {
-            let wait = retry::delay(&self.policy.retry, self.op.attempts.max(1), self.op.id.0);
-            return self.again(&failure, self.op.attempts, wait, true);
-        }
-        let mut conclusion = self.again(&failure, self.op.attempts, Duration::ZERO, true);
-        conclusion.next.next_attempt_at = settled_at;
-        conclusion
-    }
-
-    fn not_asked(&self, failure: &Failure) -> Conclusion {
-        self.again(failure, self.op.attempts, self.policy.retry.preflight, self.op.maybe_done)
-    }
-
-    fn withdrawn(&self, why: &str) -> Conclusion {
-        self.rejected(("withdrawn".into(), why.to_owned()), self.undone(), None)
-    }
-
     /// The operation's end: nothing was done.
     pub(super) fn rejected(
         &self,
@@ -298,29 +237,22 @@ impl Context<'_> {
         payment: PaymentNext,
         hold_mentor: Option<String>,
     ) -> Conclusion {
-        let next = Next {
-            state: OperationState::Rejected,
-            attempts: self.op.attempts,
-            next_attempt_at: None,
-            unknown_since: None,
-            done_as: None,
-            error: Some(error),
-        };
+        let next = Next::rejected(self.op, error);
         let request = self.op.order.request_id().map(|id| (id, RequestNext::Open));
         Conclusion { next, payment: Some(payment), hold_mentor, owed: None, request, notices: Vec::new() }
     }
 
     fn unknown_for_long(&self, next: &Next) -> Option<Outgoing> {
-        let since = next.unknown_since?;
-        let long = self.now - since >= span(self.policy.retry.unknown_alert_after);
+        let since = next.unknown_for_long(&self.policy.retry, self.now)?;
         let notice = Notice::OutcomeUnknown { payment: self.brief(), operation_id: self.op.id, since };
-        long.then(|| Outgoing::to_admin(notice, "outcome_unknown", self.op.id, Some(self.op.payment_id)))
+        Some(Outgoing::to_admin(notice, "outcome_unknown", self.op.id, Some(self.case.payment.id)))
     }
 
     /// The payment as emails speak of it, with the operation's amount.
     pub(super) fn brief(&self) -> PaymentBrief {
         let order = &self.op.order;
-        brief_in(order.currency(), &self.case.payment, self.case.mentor.as_ref(), order.amount())
+        let (amount, currency) = order.money().unwrap_or((MinorUnits::ZERO, self.case.payment.currency));
+        brief_in(currency, &self.case.payment, self.case.mentor.as_ref(), amount)
     }
 }
 
@@ -336,16 +268,6 @@ pub fn what_stands(sent_minor: i64, left_minor: i64) -> TransferStatus {
         left if left <= 0 => TransferStatus::Reversed,
         _ => TransferStatus::PartlyReversed,
     }
-}
-
-/// The code and words of what went wrong.
-pub(super) fn error(failure: &Failure) -> (String, String) {
-    (failure.code().to_owned(), failure.message().to_owned())
-}
-
-/// A duration as the calendar knows it.
-pub(super) fn span(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
 /// The longest that an operation's outcome may stay unknown before the key is not sent again.

@@ -7,8 +7,10 @@ use super::adjust::AfterPolicy;
 use super::capture::CapturePolicy;
 use super::holding::LetterPolicy;
 use super::money::{Currency, MinorUnits};
+use super::onboarding::OnboardingPolicy;
 use super::payment::words;
 use super::session::CancellationPolicy;
+use super::withdrawal::WithdrawalPolicy;
 
 /// The operator's settings, as the rules see them.
 #[derive(Debug, Clone)]
@@ -39,6 +41,10 @@ pub struct Policy {
     pub sending: SendingPolicy,
     /// What is written about that no single event brings about.
     pub letters: LetterPolicy,
+    /// What withdrawals must keep to.
+    pub withdrawals: WithdrawalPolicy,
+    /// What is done with connected accounts.
+    pub onboarding: OnboardingPolicy,
 }
 
 words!(
@@ -174,6 +180,8 @@ impl Policy {
             capture: CapturePolicy::default(),
             sending: SendingPolicy::default(),
             letters: LetterPolicy::default(),
+            withdrawals: WithdrawalPolicy::default(),
+            onboarding: OnboardingPolicy::default(),
         }
     }
 }

@@ -17,6 +17,8 @@ use super::refund;
 
 /// The metadata key under which a transfer carries the idempotency key that it was asked for with.
 pub const OPERATION_KEY: &str = "payoutd_operation";
+/// The metadata key under which a payout carries what its withdrawal is found by.
+pub const WITHDRAWAL_KEY: &str = "payoutd_withdrawal";
 
 pub(super) fn fact(event: &Event<'_>) -> Result<Fact, EventError> {
     let kind = event.head.kind.as_str();
@@ -300,6 +302,8 @@ fn account(event: &Event<'_>) -> Result<Fact, EventError> {
 
 pub(super) fn account_of(event: &Event<'_>, account: object::Account) -> AccountFact {
     let transfers = Capability::from_stripe(account.capabilities.and_then(|c| c.transfers).as_deref());
+    let requirements = account.requirements.unwrap_or_default();
+    let schedule = account.settings.and_then(|settings| settings.payouts).and_then(|payouts| payouts.schedule);
     AccountFact {
         id: AccountId::new(account.id),
         transfers,
@@ -307,8 +311,12 @@ pub(super) fn account_of(event: &Event<'_>, account: object::Account) -> Account
         details: Some(AccountDetails {
             details_submitted: account.details_submitted,
             payouts_enabled: account.payouts_enabled,
-            disabled_reason: account.requirements.and_then(|r| r.disabled_reason),
+            charges_enabled: account.charges_enabled,
+            disabled_reason: requirements.disabled_reason,
+            requirements: requirements.currently_due.unwrap_or_default(),
+            payout_interval: schedule.map(|schedule| schedule.interval),
         }),
+        operation_key: account.metadata.and_then(|mut metadata| metadata.remove(OPERATION_KEY)),
     }
 }
 
@@ -319,7 +327,8 @@ fn capability(event: &Event<'_>) -> Result<Fact, EventError> {
     }
     let transfers = Capability::from_stripe(Some(&capability.status));
     let id = AccountId::new(capability.account.into_id());
-    Ok(Fact::Account(AccountFact { id, transfers, details: None, stamp: event.stamp(transfers.rank()) }))
+    let stamp = event.stamp(transfers.rank());
+    Ok(Fact::Account(AccountFact { id, transfers, details: None, operation_key: None, stamp }))
 }
 
 fn deauthorized(event: &Event<'_>) -> Result<Fact, EventError> {
@@ -330,19 +339,30 @@ fn deauthorized(event: &Event<'_>) -> Result<Fact, EventError> {
 
 fn payout(event: &Event<'_>) -> Result<Fact, EventError> {
     let payout: object::Payout = event.read()?;
+    if payout.amount < 0 {
+        return Ok(Fact::Nothing("what Stripe took from a bank to cover a balance below zero"));
+    }
+    payout_of(event, payout).map(Fact::Payout)
+}
+
+pub(super) fn payout_of(event: &Event<'_>, payout: object::Payout) -> Result<PayoutFact, EventError> {
     let rank = match payout.status.as_str() {
         "pending" => 0,
         "in_transit" => 1,
         "paid" => 2,
         _ => 3,
     };
-    Ok(Fact::Payout(PayoutFact {
+    let mut metadata = payout.metadata.unwrap_or_default();
+    Ok(PayoutFact {
         id: PayoutId::new(payout.id),
         account_id: event.head.account.clone(),
-        amount: event.amount("amount", payout.amount.abs())?,
+        amount: event.amount("amount", payout.amount)?,
         currency: event.currency(&payout.currency)?,
         status: payout.status,
         failure: payout.failure_message.or(payout.failure_code),
+        arrives_at: payout.arrival_date.map(|at| event.time("arrival_date", at)).transpose()?,
+        operation_key: metadata.remove(OPERATION_KEY),
+        reference: metadata.remove(WITHDRAWAL_KEY),
         stamp: event.stamp(rank),
-    }))
+    })
 }

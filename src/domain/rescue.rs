@@ -27,7 +27,11 @@ pub enum Step {
 /// After the counted attempts it is looked for instead: Stripe replays a stored 500 under its key for a day, so that
 /// sending it again would only keep the mentor waiting for what a look can tell.
 pub fn next_step(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -> Step {
-    let objection = objection(op, case, policy, now);
+    choose(op, objection(op, case, policy, now), policy, now)
+}
+
+/// Chooses by what speaks against sending it now, whatever it is about.
+pub(super) fn choose(op: &Operation, objection: Option<String>, policy: &Policy, now: DateTime<Utc>) -> Step {
     let key_expired = key_expires_at(op, &policy.retry).is_some_and(|at| at <= now);
     match (op.maybe_done, objection) {
         (false, None) if key_expired => Step::Withdraw("its idempotency key is too old to be sent again".into()),
@@ -49,6 +53,8 @@ fn objection(op: &Operation, case: &Case, policy: &Policy, now: DateTime<Utc>) -
         Order::Refund(_) | Order::Capture(_) | Order::Cancel(_) => {
             return (!ask::still(op, case, policy, now)).then(|| CHANGED.into());
         }
+        // Not about a payment.
+        Order::Payout(_) | Order::Account(_) | Order::Schedule(_) => return Some(CHANGED.into()),
     };
     // What it took stays its own until it ends.
     match may_be_paid(&before(case, order), policy) {

@@ -42,14 +42,17 @@ pub(super) async fn refresh(jobs: &Jobs) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn not_found(id: AccountId, now: DateTime<Utc>) -> AccountFact {
+pub(super) fn not_found(id: AccountId, now: DateTime<Utc>) -> AccountFact {
     let details = AccountDetails {
         details_submitted: false,
         payouts_enabled: false,
+        charges_enabled: false,
         disabled_reason: Some(NOT_FOUND.to_owned()),
+        requirements: Vec::new(),
+        payout_interval: None,
     };
     let transfers = Capability::Inactive;
     // An event of the same second counts more than this.
     let stamp = Stamp { told_at: now.trunc_subsecs(0), rank: i16::MIN, event_id: EventId::new("") };
-    AccountFact { id, transfers, details: Some(details), stamp }
+    AccountFact { id, transfers, details: Some(details), operation_key: None, stamp }
 }

@@ -6,6 +6,7 @@ mod breaker;
 mod daily;
 mod ingest;
 mod mail;
+mod onboarding;
 mod preflight;
 mod project;
 mod pulse;
@@ -16,10 +17,12 @@ mod resolve;
 mod runs;
 mod schedule;
 mod submit;
+mod withdrawals;
 
 pub use breaker::SharedBreaker;
 pub use daily::DailySchedules;
 pub use ingest::GroupInbox;
+pub use onboarding::OnboardingSettings;
 pub use pulse::{Loop, Pulse, Turning};
 pub use record::Recorder;
 pub use resolve::Found;
@@ -63,6 +66,8 @@ pub struct Settings {
     pub mail_merge_window: Duration,
     /// When what is done once a day is due.
     pub daily: DailySchedules,
+    /// What Stripe has to know of the platform when a mentor is onboarded.
+    pub onboarding: OnboardingSettings,
 }
 
 /// What the loops share.

@@ -54,7 +54,7 @@ async fn preflight_paid(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
     Ok(facts)
 }
 
-async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {
+pub(super) async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {
     let started_at = jobs.clock.now();
     let called = call.await;
     jobs.learn(Side::Reading, &called.result).await;

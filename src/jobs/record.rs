@@ -94,18 +94,19 @@ async fn write(store: &dyn Store, clock: &dyn Clock, pulse: &Pulse, outcomes: &[
 fn log(outcome: &Outcome, recorded: &Recorded) {
     let op = &outcome.operation;
     let request_id = outcome.attempts.iter().rev().find_map(|call| call.request_id.as_deref()).unwrap_or("");
-    let (payment_id, operation_id, mentor_id) = (op.payment_id.0, op.id.0, op.mentor_id.as_str());
-    let amount = op.order.currency().display(op.order.amount());
+    let (payment_id, withdrawal_id) = (op.about.payment().map(|id| id.0), op.about.withdrawal().map(|id| id.0));
+    let (operation_id, mentor_id, amount) = (op.id.0, op.mentor_id.as_str(), op.order.sum());
     match recorded {
         Recorded::Written(conclusion) => {
-            count(conclusion.next.state.word());
-            let next = &conclusion.next;
+            let next = conclusion.next();
+            count(next.state.word());
             let stripe_id = next.done_as.as_deref().unwrap_or("");
             let kind = op.order.kind().word();
             let error = next.error.as_ref().map_or("", |(_, words)| words.as_str());
             if next.state == OperationState::Confirmed {
                 tracing::info!(
                     payment.id = payment_id,
+                    withdrawal.id = withdrawal_id,
                     mentor.id = mentor_id,
                     operation.id = operation_id,
                     transfer.id = stripe_id,
@@ -118,6 +119,7 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
             } else {
                 tracing::warn!(
                     payment.id = payment_id,
+                    withdrawal.id = withdrawal_id,
                     mentor.id = mentor_id,
                     operation.id = operation_id,
                     stripe.request_id = request_id,
@@ -135,6 +137,7 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
             count("lease_lost");
             tracing::warn!(
                 payment.id = payment_id,
+                withdrawal.id = withdrawal_id,
                 operation.id = operation_id,
                 stripe.request_id = request_id,
                 "the lease was lost before the outcome was written; whoever has it now finds out"
@@ -144,6 +147,7 @@ fn log(outcome: &Outcome, recorded: &Recorded) {
             count("not_written");
             tracing::error!(
                 payment.id = payment_id,
+                withdrawal.id = withdrawal_id,
                 operation.id = operation_id,
                 stripe.request_id = request_id,
                 error,
@@ -161,6 +165,9 @@ fn done_in_words(order: &Order) -> &'static str {
         Order::Refund(_) => "refunded",
         Order::Capture(_) => "captured",
         Order::Cancel(_) => "let go of",
+        Order::Payout(_) => "paid out",
+        Order::Account(_) => "account made",
+        Order::Schedule(_) => "set to manual payouts",
     }
 }
 
@@ -172,6 +179,9 @@ fn undone_in_words(order: &Order) -> &'static str {
         Order::Refund(_) => "not refunded",
         Order::Capture(_) => "not captured",
         Order::Cancel(_) => "not let go of",
+        Order::Payout(_) => "not paid out",
+        Order::Account(_) => "account not made",
+        Order::Schedule(_) => "not set to manual payouts",
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::preflight::{preflight, preflight_asked};
 use super::submit::submit;
-use super::{Jobs, Loop, accounts, span};
+use super::{Jobs, Loop, accounts, onboarding, span, withdrawals};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
@@ -112,10 +112,13 @@ async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
     }
     if jobs.breaker.trouble().is_none() {
         accounts::refresh(jobs).await?;
+        onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
     let (looked, claimed) = tokio::join!(look(jobs, to_claim), claim_and_submit(jobs, ready));
     let (looked, claimed) = (looked?, claimed?);
+    // After the transfers, which may have brought what is to be withdrawn.
+    withdrawals::pay_out(jobs).await?;
     Ok(RunCounts {
         looked_at: looked.looked_at,
         held: looked.held + claimed.held,
@@ -296,7 +299,8 @@ fn count(counts: &mut RunCounts, recorded: Option<Recorded>) {
         counts.unfinished += 1;
         return;
     };
-    match (&conclusion.payment, conclusion.next.state) {
+    let of_payment = conclusion.payment().and_then(|conclusion| conclusion.payment.as_ref());
+    match (of_payment, conclusion.next().state) {
         // What was done beside a transfer is no transfer of this run's.
         (Some(PaymentNext::Adjusted(_)), _) => {}
         (_, OperationState::Confirmed) => counts.transferred += 1,

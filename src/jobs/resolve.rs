@@ -5,22 +5,22 @@ use chrono::{DateTime, Utc};
 
 use super::Jobs;
 use super::submit::resume;
-use crate::domain::ids::{OperationId, PaymentId};
-use crate::domain::operation::OperationState;
-use crate::domain::outcome::Conclusion;
+use crate::domain::ids::OperationId;
+use crate::domain::operation::{About, OperationState};
+use crate::domain::outcome::Next;
 use crate::ports::{Desk, Recorded, StoreError, TakenUp};
 
 /// What a look brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// It is there, under this id of Stripe: the operation was done.
-    Adopted(PaymentId, String),
+    Adopted(About, String),
     /// It is proven that nothing was done: the payment goes back to the decision.
-    Absent(PaymentId),
+    Absent(About),
     /// It is as unknown as before.
     Unknown {
-        /// The payment that it pays.
-        payment: PaymentId,
+        /// What it is about.
+        about: About,
         /// Why nothing can be said.
         why: String,
         /// When payoutd goes on by itself.
@@ -41,11 +41,11 @@ impl Jobs {
             TakenUp::Refused(state) => return Ok(Found::NotUnknown(state)),
             TakenUp::NoSuchRow => return Ok(Found::NoSuchOperation),
         };
-        let payment = taken.operation.payment_id;
+        let about = taken.operation.about;
         let lease_until = taken.operation.lease_until;
-        let unwritten = |why: String| Found::Unknown { payment, why, next_attempt_at: Some(lease_until) };
+        let unwritten = |why: String| Found::Unknown { about, why, next_attempt_at: Some(lease_until) };
         Ok(match resume(self, taken).await {
-            Recorded::Written(conclusion) => found(payment, *conclusion),
+            Recorded::Written(conclusion) => found(about, conclusion.next()),
             Recorded::LeaseLost => {
                 unwritten("the look took longer than its lease; whoever has it now finds out".into())
             }
@@ -54,14 +54,13 @@ impl Jobs {
     }
 }
 
-fn found(payment: PaymentId, conclusion: Conclusion) -> Found {
-    let next = conclusion.next;
-    match (next.state, next.done_as) {
-        (OperationState::Confirmed, Some(made)) => Found::Adopted(payment, made),
-        (OperationState::Rejected, _) => Found::Absent(payment),
+fn found(about: About, next: &Next) -> Found {
+    match (next.state, next.done_as.clone()) {
+        (OperationState::Confirmed, Some(made)) => Found::Adopted(about, made),
+        (OperationState::Rejected, _) => Found::Absent(about),
         _ => {
-            let why = next.error.map_or_else(String::new, |(_, words)| words);
-            Found::Unknown { payment, why, next_attempt_at: next.next_attempt_at }
+            let why = next.error.as_ref().map_or_else(String::new, |(_, words)| words.clone());
+            Found::Unknown { about, why, next_attempt_at: next.next_attempt_at }
         }
     }
 }

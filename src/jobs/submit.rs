@@ -1,15 +1,17 @@
 //! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
 
-use super::Jobs;
 use super::preflight::{Unread, preflight, preflight_asked};
+use super::{Jobs, withdrawals};
 use crate::domain::breaker::Side;
-use crate::domain::facts::Fact;
+use crate::domain::facts::{AccountFact, Fact};
+use crate::domain::matter::{Matter, next_step};
 use crate::domain::operation::{Operation, Order, TransferOrder};
 use crate::domain::outcome::Attempted;
 use crate::domain::release::Case;
-use crate::domain::rescue::{Step, next_step};
+use crate::domain::rescue::Step;
 use crate::domain::triage::{Failure, Verdict, triage};
-use crate::ports::{AttemptRecord, Called, Outcome, Reclaimed, Recorded};
+use crate::domain::withdrawal::{Funds, WithdrawalCase};
+use crate::ports::{AttemptRecord, Called, Outcome, Reclaimed, Recorded, StoreError};
 
 /// The calls made for an operation, and what they came to.
 type Tried = (Vec<AttemptRecord>, Attempted);
@@ -22,9 +24,9 @@ pub(super) async fn submit(jobs: &Jobs, operation: Operation) -> Recorded {
 
 /// Does the next step of an operation that was taken up again, and has its outcome recorded.
 pub(super) async fn resume(jobs: &Jobs, reclaimed: Reclaimed) -> Recorded {
-    let Reclaimed { operation, case, step } = reclaimed;
+    let Reclaimed { operation, matter, step } = reclaimed;
     let (attempts, attempted) = match step {
-        Step::Send => check_and_send(jobs, &operation, &case).await,
+        Step::Send => check_and_send(jobs, &operation, &matter).await,
         Step::Look => look(jobs, &operation).await,
         Step::Withdraw(why) => (Vec::new(), Attempted::Withdrawn(why)),
     };
@@ -38,22 +40,47 @@ async fn finish(jobs: &Jobs, outcome: Outcome) -> Recorded {
     recorded
 }
 
-/// Reads the charge again before sending again, and asks the decision again with what it says.
-async fn check_and_send(jobs: &Jobs, operation: &Operation, case: &Case) -> Tried {
-    let facts = match preflight_again(jobs, operation, case).await {
-        Ok(facts) => facts,
+/// Reads what it depends on again before sending again, and asks the decision again with what that says.
+async fn check_and_send(jobs: &Jobs, operation: &Operation, matter: &Matter) -> Tried {
+    let read = match matter {
+        Matter::Payment(case) => preflight_again(jobs, operation, case).await.map(Read::Charge),
+        Matter::Withdrawal(case) => withdrawals::read_again(jobs, case).await.map(Read::Account),
+        Matter::Account(_) => return send(jobs, operation).await,
+    };
+    let fresh = match read {
+        Ok(read) => refresh(jobs, matter, read).await,
         Err(unread) => return (vec![unread.call], Attempted::NotAsked(unread.failure)),
     };
-    let now = jobs.clock.now();
-    let fresh = match jobs.store.refresh_case(case.payment.id, facts, now).await {
+    let fresh = match fresh {
         Ok(fresh) => fresh,
         Err(error) => return (Vec::new(), Attempted::NotAsked(Failure::NotSent(error.to_string()))),
     };
-    match next_step(operation, &fresh, &jobs.policy, now) {
+    match next_step(operation, &fresh, &jobs.policy, jobs.clock.now()) {
         Step::Send => send(jobs, operation).await,
         Step::Look => look(jobs, operation).await,
         Step::Withdraw(why) => (Vec::new(), Attempted::Withdrawn(why)),
     }
+}
+
+/// What was read again.
+enum Read {
+    Charge(Vec<Fact>),
+    Account((AccountFact, Funds)),
+}
+
+/// The facts with what was read.
+async fn refresh(jobs: &Jobs, matter: &Matter, read: Read) -> Result<Matter, StoreError> {
+    let now = jobs.clock.now();
+    Ok(match (matter, read) {
+        (Matter::Payment(case), Read::Charge(facts)) => {
+            Matter::Payment(Box::new(jobs.store.refresh_case(case.payment.id, facts, now).await?))
+        }
+        (Matter::Withdrawal(case), Read::Account((account, funds))) => {
+            let case = jobs.store.refresh_withdrawal(case.request.id, account, now).await?;
+            Matter::Withdrawal(Box::new(WithdrawalCase { funds: Some(funds), ..case }))
+        }
+        (matter, _) => matter.clone(),
+    })
 }
 
 async fn preflight_again(jobs: &Jobs, operation: &Operation, case: &Case) -> Result<Vec<Fact>, Unread> {

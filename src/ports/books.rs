@@ -24,6 +24,8 @@ words!(
         Transfer = "transfer",
         /// What a mentor owes or has as credit, with how it came about and with the ledger.
         Debt = "debt",
+        /// A payout's entries, and its withdrawal, with what Stripe told of it.
+        Withdrawal = "withdrawal",
         /// A mentor's balances, with each other.
         Mentor = "mentor",
         /// Rows that cannot be read.
@@ -40,6 +42,7 @@ impl AuditCheck {
             Self::Balance => "an account's balance is not what its rows say",
             Self::Transfer => "what Stripe transferred is not what was ordered or due",
             Self::Debt => "what is owed or carried over is not the sum of its entries",
+            Self::Withdrawal => "what was paid out to a bank is not what was recorded",
             Self::Mentor => "what was earned is not where the balances say",
             Self::Unreadable => "its rows cannot be read",
         }
@@ -119,7 +122,7 @@ pub struct Balance {
     pub carried_minor: i64,
     /// Transferred, less what was taken back.
     pub paid_minor: i64,
-    /// Paid out to their bank.
+    /// Sent on to their bank, by payoutd or by other hands.
     pub withdrawn_minor: i64,
     /// Their debt.
     pub owed_minor: i64,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Lease, PaymentRef, PaymentView, Reclaimed, StoreError};
-use crate::domain::ids::{MentorId, OperationId, PaymentId};
+use crate::domain::ids::{MentorId, OperationId, PaymentId, WithdrawalId};
 use crate::domain::operation::OperationState;
 use crate::domain::payment::{PaymentStatus, words};
 
@@ -222,18 +222,20 @@ pub struct OperationEntry {
     pub id: OperationId,
     /// `transfer`.
     pub kind: String,
-    /// The payment that it pays.
-    pub payment: PaymentId,
+    /// The payment that it is about, where it is about one.
+    pub payment: Option<PaymentId>,
+    /// The withdrawal that it is about, where it is about one.
+    pub withdrawal: Option<WithdrawalId>,
     /// Who is paid.
     pub mentor: MentorId,
     /// Goes up after a definite refusal.
     pub generation: i32,
     /// What it is sent under, always.
     pub idempotency_key: String,
-    /// In minor units.
-    pub amount: i64,
+    /// In minor units; nothing where it moves no money.
+    pub amount: Option<i64>,
     /// In what.
-    pub currency: String,
+    pub currency: Option<String>,
     /// Where it stands.
     pub state: OperationState,
     /// Whether some request may have been carried out.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
+use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
+use crate::domain::withdrawal::Funds;
 
 /// A call's result with what is recorded of it.
 #[derive(Debug, Clone)]
@@ -21,6 +22,26 @@ pub struct Called<T> {
     pub request_id: Option<String>,
     /// From sending to the end of the answer, in wall time.
     pub took: Duration,
+}
+
+/// A page at Stripe where a mentor gives what Stripe needs of them, to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAccountLink {
+    /// For whose account.
+    pub account_id: AccountId,
+    /// Where its owner is sent when the link is used up or too old: it is to make another.
+    pub refresh_url: String,
+    /// Where they are sent when they leave Stripe's forms, finished or not.
+    pub return_url: String,
+}
+
+/// Such a page: whoever has its address may use it, once.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AccountLink {
+    /// Its address.
+    pub url: String,
+    /// Until when it can be opened.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// The calls that payoutd makes. Each obeys the rate limit that all share, and ends within the call timeout.
@@ -47,12 +68,22 @@ pub trait StripeGateway: Send + Sync {
     /// Reads a transfer.
     async fn transfer(&self, id: &TransferId) -> Called<TransferFact>;
 
+    /// Reads what is on a connected account.
+    async fn funds_of(&self, account: &AccountId) -> Called<Funds>;
+
+    /// Reads all payouts of a connected account that were made since.
+    async fn payouts_since(&self, account: &AccountId, since: DateTime<Utc>) -> Called<Vec<PayoutFact>>;
+
+    /// Makes a page where a mentor gives what Stripe needs of them. It moves no money and changes nothing, so that it is no
+    /// operation.
+    async fn link_account(&self, key: &IdempotencyKey, link: &NewAccountLink) -> Called<AccountLink>;
+
     /// Carries an order out under a key. An answer that does not match the order is [`Failure::Unreadable`]. Nothing is
     /// sent from `not_after` on, also when the wait for a turn, or a machine that slept, lasted until then: the worker's
     /// lease has run out, and whoever has taken the operation up may have found that it was never sent.
     async fn carry_out(&self, key: &IdempotencyKey, order: &Order, not_after: DateTime<Utc>) -> Called<Done>;
 
     /// Looks for what `key` asked for: through all transfers of the order's group, all reversals of its transfer,
-    /// all refunds of its charge, or at its payment intent. `Ok(None)` only when every page was read.
+    /// all refunds of its charge, all payouts of its account, or at its payment intent or account. `Ok(None)` only when every page was read.
     async fn find(&self, key: &IdempotencyKey, order: &Order) -> Called<Option<Done>>;
 }

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, StatusFigures, TimelineEntry};
+use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};
+use crate::domain::matter::{Concluded, Matter};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::notice::{Notice, Outgoing};
 use crate::domain::operation::Operation;
-use crate::domain::outcome::{Attempted, Conclusion};
+use crate::domain::outcome::Attempted;
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Plan};
@@ -130,8 +131,8 @@ pub enum Claimed {
 pub struct Reclaimed {
     /// The operation, under this worker's lease.
     pub operation: Operation,
-    /// The payment's facts, as they are now.
-    pub case: Case,
+    /// The facts that it depends on, as they are now.
+    pub matter: Matter,
     /// What is to be done with it, as far as these facts say.
     pub step: Step,
 }
@@ -170,7 +171,7 @@ pub struct Outcome {
 #[derive(Debug, Clone)]
 pub enum Recorded {
     /// Written.
-    Written(Box<Conclusion>),
+    Written(Box<Concluded>),
     /// The lease was lost in the meantime: nothing was written, whoever has it now will.
     LeaseLost,
     /// The database refused this one; the rescuer takes it when its lease runs out.
@@ -235,7 +236,7 @@ pub struct RunCounts {
 
 /// The database.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Payouts + Send + Sync {
     /// Keeps events, all in one commit; one answer for each, in order.
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
     /// Events that wait to be projected, oldest first.

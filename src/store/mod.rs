@@ -8,6 +8,8 @@ mod books;
 mod chores;
 mod desk;
 mod migrate;
+mod payout_rows;
+mod payouts;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
 mod pg;
 mod rows;

@@ -5,8 +5,9 @@ use diesel::sql_types::Bool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 /// Writes journals from a JSON text, at a time.
-const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, kind, at) \
-    SELECT j.key, j.payment_id, j.kind, $2 FROM json_to_recordset($1::json) AS j (key text, payment_id bigint, kind text)";
+const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
+    SELECT j.key, j.payment_id, j.payout_id, j.kind, $2 FROM json_to_recordset($1::json) \
+        AS j (key text, payment_id bigint, payout_id text, kind text)";
 
 /// Writes the entries of journals that were just written, from a JSON text.
 const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \

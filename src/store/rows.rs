@@ -10,11 +10,11 @@ use crate::domain::dispute::Dispute;
 use crate::domain::hold::{Hold, HoldSource, Subject};
 use crate::domain::ids::{
     AccountId, ChargeId, DisputeId, IdempotencyKey, IntentId, MentorId, OperationId, PaymentId, RefundId, RequestId,
-    TransferId,
+    TransferId, WithdrawalId,
 };
 use crate::domain::mentor::{Account, Capability, Mentor};
 use crate::domain::money::{Currency, MinorUnits};
-use crate::domain::operation::{Operation, OperationKind, Order};
+use crate::domain::operation::{About, Operation, OperationKind, Order};
 use crate::domain::payment::{Collection, Customer, Pause, Payment, PaymentStatus, WaitWhy};
 use crate::domain::request::{Ask, RefundRequest, RequestState};
 use crate::domain::session::Session;
@@ -167,6 +167,9 @@ pub(super) struct AccountRow {
     pub transfers_event_id: String,
     pub details_told_at: Option<Timestamp>,
     pub details_event_id: Option<String>,
+    pub charges_enabled: bool,
+    pub requirements: String,
+    pub payout_interval: Option<String>,
 }
 
 impl AccountRow {
@@ -176,7 +179,10 @@ impl AccountRow {
             transfers: word(format!("account {}", self.stripe_account_id), &self.transfers, Capability::from_word)?,
             details_submitted: self.details_submitted,
             payouts_enabled: self.payouts_enabled,
+            charges_enabled: self.charges_enabled,
             disabled_reason: self.disabled_reason.clone(),
+            requirements: self.requirements.split(',').filter(|due| !due.is_empty()).map(str::to_owned).collect(),
+            payout_interval: self.payout_interval.clone(),
             deauthorized_at: utc(self.deauthorized_at),
         })
     }
@@ -250,7 +256,8 @@ pub(super) struct OperationRow {
     pub id: i64,
     pub kind: String,
     pub cause: String,
-    pub payment_id: i64,
+    pub payment_id: Option<i64>,
+    pub withdrawal_id: Option<i64>,
     pub mentor_id: String,
     pub generation: i32,
     pub idempotency_key: String,
@@ -266,15 +273,23 @@ pub(super) struct OperationRow {
 }
 
 impl OperationRow {
+    pub(super) fn about(&self) -> About {
+        match (self.payment_id, self.withdrawal_id) {
+            (Some(id), _) => About::Payment(PaymentId(id)),
+            (None, Some(id)) => About::Withdrawal(WithdrawalId(id)),
+            (None, None) => About::Account,
+        }
+    }
+
     pub(super) fn operation(self) -> Result<Operation> {
         let what = format!("operation {}", self.id);
-        let kind = word(&what, &self.kind, OperationKind::from_word)?;
+        let (about, kind) = (self.about(), word(&what, &self.kind, OperationKind::from_word)?);
         let order = Order::read(kind, &self.parameters).map_err(|e| corrupt(format!("{what}'s parameters"), e))?;
         Ok(Operation {
             id: OperationId(self.id),
             cause: self.cause,
             order,
-            payment_id: PaymentId(self.payment_id),
+            about,
             mentor_id: MentorId::new(self.mentor_id),
             generation: self.generation,
             key: IdempotencyKey::new(self.idempotency_key),

@@ -34,6 +34,9 @@ tables! {
         details_told_at -> Nullable<Instant>,
         details_event_id -> Nullable<Text>,
         read_at -> Nullable<Instant>,
+        charges_enabled -> Bool,
+        requirements -> Text,
+        payout_interval -> Nullable<Text>,
     }
     payment_sources (object_id) {
         object_id -> Text,
@@ -136,6 +139,28 @@ tables! {
         told_at -> Instant,
         rank -> SmallInt,
         event_id -> Text,
+        mentor_id -> Nullable<Text>,
+        operation_key -> Nullable<Text>,
+        arrives_at -> Nullable<Instant>,
+        to_post -> Bool,
+    }
+    payout_requests (id) {
+        id -> BigInt,
+        mentor_id -> Text,
+        amount -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
+        speed -> Text,
+        request_key -> Nullable<Text>,
+        requested_by -> Text,
+        requested_at -> Instant,
+        state -> Text,
+        nonce -> Text,
+        paid_out -> Nullable<BigInt>,
+        stripe_payout_id -> Nullable<Text>,
+        arrives_at -> Nullable<Instant>,
+        outcome -> Nullable<Text>,
+        settled_at -> Nullable<Instant>,
+        next_check_at -> Nullable<Instant>,
     }
     holds (id) {
         id -> BigInt,
@@ -152,12 +177,12 @@ tables! {
     operations (id) {
         id -> BigInt,
         kind -> Text,
-        payment_id -> BigInt,
+        payment_id -> Nullable<BigInt>,
         mentor_id -> Text,
         generation -> Integer,
         idempotency_key -> Text,
-        amount -> BigInt,
-        currency -> Text,
+        amount -> Nullable<BigInt>,
+        currency -> Nullable<Text>,
         parameters -> Json,
         state -> Text,
         maybe_done -> Bool,
@@ -176,6 +201,7 @@ tables! {
         created_at -> Instant,
         updated_at -> Instant,
         cause -> Text,
+        withdrawal_id -> Nullable<BigInt>,
     }
     operation_attempts (id) {
         id -> BigInt,
@@ -287,6 +313,7 @@ tables! {
         kind -> Text,
         at -> Instant,
         note -> Nullable<Text>,
+        payout_id -> Nullable<Text>,
     }
     ledger_entries (id) {
         id -> BigInt,
@@ -321,6 +348,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     disputes,
     transfers,
     payouts,
+    payout_requests,
     holds,
     operations,
     operation_attempts,

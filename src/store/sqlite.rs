@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use super::db::SqliteConn;
 
 /// Writes journals from a JSON text, at a time.
-const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, kind, at) \
-    SELECT value ->> 'key', value ->> 'payment_id', value ->> 'kind', ?2 FROM json_each(?1)";
+const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
+    SELECT value ->> 'key', value ->> 'payment_id', value ->> 'payout_id', value ->> 'kind', ?2 FROM json_each(?1)";
 
 /// Writes the entries of journals that were just written, from a JSON text.
 const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \

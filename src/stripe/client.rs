@@ -24,6 +24,7 @@ use crate::ports::{Called, Clock};
 
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const STRIPE_ACCOUNT: HeaderName = HeaderName::from_static("stripe-account");
 const OUR_NAME: &str = concat!("payoutd/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -94,6 +95,9 @@ impl Client {
         if let Some(key) = &call.key {
             request = request.header(IDEMPOTENCY_KEY, key.as_str());
         }
+        if let Some(account) = &call.account {
+            request = request.header(STRIPE_ACCOUNT, account.as_str());
+        }
         request
             .body(Full::from(call.form.clone()))
             .map_err(|e| Failure::NotSent(format!("the request cannot be written: {e}")))
@@ -111,7 +115,7 @@ fn count(call: &Call, sent: Instant, failure: Option<&Failure>) {
 /// A closed set of words, since each becomes a time series.
 fn resource(path: &str) -> &'static str {
     let name = path.trim_start_matches("/v1/").split(['/', '?']).next().unwrap_or_default();
-    let known = ["transfers", "charges", "disputes", "accounts", "balance"];
+    let known = ["transfers", "charges", "disputes", "accounts", "balance", "payouts"];
     known.into_iter().find(|known| *known == name).unwrap_or("other")
 }
 

@@ -7,15 +7,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::answer::{Answer, Page};
+use super::bank;
 use super::client::{Client, Trip};
 use super::order;
 use super::request::{self, Call};
 use crate::domain::event::{self, EventError};
-use crate::domain::facts::{AccountFact, DisputeFact, RefundFact, Source, TransferFact};
+use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
-use crate::ports::{Called, StripeGateway};
+use crate::domain::withdrawal::Funds;
+use crate::ports::{AccountLink, Called, NewAccountLink, StripeGateway};
 
 /// How an object of the API is read.
 type Read<T> = fn(&RawValue, DateTime<Utc>) -> Result<T, EventError>;
@@ -103,6 +105,24 @@ impl StripeGateway for Client {
         let call = request::transfer(id);
         let transfer = trip.one(call, event::transfer_read, |transfer| same(id.as_str(), transfer.id.as_str())).await;
         trip.came_to(transfer)
+    }
+
+    async fn funds_of(&self, account: &AccountId) -> Called<Funds> {
+        let mut trip = self.trip();
+        let funds = bank::funds_of(&mut trip, account).await;
+        trip.came_to(funds)
+    }
+
+    async fn payouts_since(&self, account: &AccountId, since: DateTime<Utc>) -> Called<Vec<PayoutFact>> {
+        let mut trip = self.trip();
+        let payouts = bank::payouts_since(&mut trip, account, since).await.map(|(payouts, _)| payouts);
+        trip.came_to(payouts)
+    }
+
+    async fn link_account(&self, key: &IdempotencyKey, link: &NewAccountLink) -> Called<AccountLink> {
+        let mut trip = self.trip();
+        let made = bank::link(&mut trip, key, link).await;
+        trip.came_to(made)
     }
 
     async fn carry_out(&self, key: &IdempotencyKey, order: &Order, not_after: DateTime<Utc>) -> Called<Done> {

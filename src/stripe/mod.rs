@@ -2,6 +2,7 @@
 //! and the check of webhook signatures. It decides nothing: what a failure means is [`crate::domain::triage`]'s.
 
 mod answer;
+mod bank;
 mod client;
 mod gateway;
 mod order;

@@ -1,10 +1,11 @@
 //! Carrying an order out, and looking for what one came to. What Stripe tells of is believed only when it is as ordered.
 
+use super::bank;
 use super::client::Trip;
 use super::gateway::same;
 use super::request;
 use crate::domain::event;
-use crate::domain::facts::{RefundFact, ReversalFact, Source, TransferFact};
+use crate::domain::facts::{AccountFact, RefundFact, ReversalFact, Source, TransferFact};
 use crate::domain::ids::{ChargeId, IdempotencyKey};
 use crate::domain::operation::{Done, IntentOrder, Order, RefundOrder, ReversalOrder, TransferOrder};
 use crate::domain::payment::Collection;
@@ -35,6 +36,9 @@ pub(super) async fn carry_out(trip: &mut Trip<'_>, key: &IdempotencyKey, order: 
         }
         Order::Capture(order) => on_intent(trip, request::capture(key, order), order, Collection::Paid).await,
         Order::Cancel(order) => on_intent(trip, request::cancel(key, order), order, Collection::Canceled).await,
+        Order::Payout(order) => bank::pay_out(trip, key, order).await.map(Done::Payout),
+        Order::Account(order) => bank::make_account(trip, key, order).await.map(account),
+        Order::Schedule(order) => bank::make_manual(trip, key, order).await.map(account),
     }
 }
 
@@ -74,7 +78,14 @@ pub(super) async fn find(trip: &mut Trip<'_>, key: &IdempotencyKey, order: &Orde
         }
         Order::Capture(order) => ended_as(trip, order, Collection::Paid).await,
         Order::Cancel(order) => ended_as(trip, order, Collection::Canceled).await,
+        Order::Payout(order) => Ok(bank::find_payout(trip, key, order).await?.map(Done::Payout)),
+        Order::Account(order) => Ok(bank::find_account(trip, key, order).await?.map(account)),
+        Order::Schedule(order) => Ok(bank::find_manual(trip, order).await?.map(account)),
     }
+}
+
+fn account(account: AccountFact) -> Done {
+    Done::Account(Box::new(account))
 }
 
 /// A payment intent is captured or canceled once: where it is, it does not matter which request did it.

@@ -22,7 +22,7 @@ use crate::domain::read::OPERATION_KEY;
 pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// The most that Stripe gives in one page.
-const PAGE_LIMIT: i64 = 100;
+pub(super) const PAGE_LIMIT: i64 = 100;
 
 /// The metadata key under which a transfer carries the payment's number, for people who look at it in the dashboard.
 const PAYMENT_KEY: &str = "payoutd_payment";
@@ -41,6 +41,8 @@ pub(super) struct Call {
     pub form: String,
     /// What a POST is sent under.
     pub key: Option<IdempotencyKey>,
+    /// The connected account that it is made for; `None` for the platform's own.
+    pub account: Option<AccountId>,
 }
 
 impl Call {
@@ -52,7 +54,7 @@ impl Call {
         Self::from_builder(request.build(), Some(key.clone()))
     }
 
-    fn from_builder(built: RequestBuilder, key: Option<IdempotencyKey>) -> Self {
+    pub(super) fn from_builder(built: RequestBuilder, key: Option<IdempotencyKey>) -> Self {
         let method = match built.method {
             StripeMethod::Get => hyper::Method::GET,
             StripeMethod::Post => hyper::Method::POST,
@@ -60,7 +62,12 @@ impl Call {
         };
         let query = built.query.filter(|query| !query.is_empty()).map(|query| format!("?{query}"));
         let path = format!("/v1{}{}", built.path, query.unwrap_or_default());
-        Self { method, path, form: sorted(&built.body.unwrap_or_default()), key }
+        Self { method, path, form: sorted(&built.body.unwrap_or_default()), key, account: None }
+    }
+
+    /// The same, made for a connected account.
+    pub(super) fn on(self, account: &AccountId) -> Self {
+        Self { account: Some(account.clone()), ..self }
     }
 }
 
@@ -71,7 +78,7 @@ fn sorted(form: &str) -> String {
     pairs.join("&")
 }
 
-fn in_path(id: &str) -> String {
+pub(super) fn in_path(id: &str) -> String {
     utf8_percent_encode(id, OUTSIDE_IDS).to_string()
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use payoutd::app::sandbox::Fault;
 use payoutd::domain::ids::OperationId;
-use payoutd::domain::operation::OperationState;
+use payoutd::domain::operation::{About, OperationState};
 use payoutd::jobs::Found;
 use payoutd::ports::{Desk, Page};
 
@@ -38,7 +38,7 @@ on_both_databases! {
         let found = resolve(&town, id).await;
         let view = town.paid_once("B-1", 9_000).await;
         let transfer = view.case.payment.transfer_id.clone().expect("paid");
-        assert_eq!(found, Found::Adopted(view.case.payment.id, transfer.into_string()));
+        assert_eq!(found, Found::Adopted(About::Payment(view.case.payment.id), transfer.into_string()));
         assert_eq!(town.calls("B-1").await, ["create -", "look_up 200"]);
         assert_eq!(town.operations("B-1").await, ["confirmed 1 1"]);
         assert_eq!(resolve(&town, id).await, Found::NotUnknown(OperationState::Confirmed));
@@ -57,7 +57,7 @@ on_both_databases! {
         assert!(why.contains("not found yet") && next_attempt_at.is_some(), "{why}");
         town.not_paid("B-1");
         assert_eq!(town.calls("B-1").await, ["create -", "look_up 200"]);
-        let absent = Found::Absent(town.payment("B-1").await.case.payment.id);
+        let absent = Found::Absent(About::Payment(town.payment("B-1").await.case.payment.id));
         town.until("its absence is proven", async || resolve(&town, id).await == absent).await;
         town.not_paid("B-1");
         town.run().await;

@@ -28,6 +28,7 @@ mod small;
 mod sql;
 mod town;
 mod web;
+mod withdrawals;
 
 use support::{TestDb, on_both_databases};
 use town::{ADMIN, Town, status};

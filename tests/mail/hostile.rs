@@ -4,9 +4,9 @@ use std::fs;
 
 use payoutd::domain::dispute_news::{Audience, DisputeBrief, MentorMoney, Turn};
 use payoutd::domain::holding::LimitBrief;
-use payoutd::domain::ids::MentorId;
+use payoutd::domain::ids::{MentorId, WithdrawalId};
 use payoutd::domain::money::MinorUnits;
-use payoutd::domain::notice::{Notice, PaymentBrief};
+use payoutd::domain::notice::{Notice, PaymentBrief, WithdrawalBrief, WithdrawalNews};
 use payoutd::mail::{Settings, Transport, Voice, render};
 use payoutd::ports::{Letter, MailFailure, Mailer};
 use proptest::prelude::*;
@@ -31,6 +31,11 @@ fn disputed(audience: Audience, evil: &str) -> Notice {
         customer: Some(evil.into()),
         untold: Some(evil.into()),
     })
+}
+
+fn withdrawal(evil: &str, news: WithdrawalNews) -> Notice {
+    let withdrawal = WithdrawalBrief { withdrawal_id: WithdrawalId(7), mentor: evil.into(), money: None };
+    Notice::Withdrawal { withdrawal, news }
 }
 
 fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
@@ -58,6 +63,9 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         disputed(Audience::Admin, evil),
         disputed(Audience::Mentor, evil),
         disputed(Audience::Customer, evil),
+        Notice::AccountTrouble { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
+        withdrawal(evil, WithdrawalNews::Refused { why: why() }),
+        withdrawal(evil, WithdrawalNews::Trouble { why: why() }),
     ];
     let merged = |notice: &Notice| vec![notice.clone(), notice.clone()];
     single.iter().map(merged).chain(single.iter().map(|notice| vec![notice.clone()])).collect()

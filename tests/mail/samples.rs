@@ -9,9 +9,9 @@ use payoutd::domain::conversion::{Conversion, Converted};
 use payoutd::domain::digest::{Digest, HeldFor, Standing, Sum};
 use payoutd::domain::dispute_news::{Audience, DisputeBrief, MentorMoney, Turn};
 use payoutd::domain::holding::LimitBrief;
-use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId};
+use payoutd::domain::ids::{MentorId, OperationId, PaymentId, RequestId, WithdrawalId};
 use payoutd::domain::money::{Currency, MinorUnits};
-use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief};
+use payoutd::domain::notice::{MentorTask, Notice, PaymentBrief, WithdrawalBrief, WithdrawalNews};
 use payoutd::mail::{MailRoom, Settings, Transport, Voice};
 use payoutd::ports::Letter;
 
@@ -79,6 +79,7 @@ pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
     all.extend(about_transfers());
     all.extend(about_holds());
     all.extend(about_requests());
+    all.extend(about_accounts());
     all.extend(about_everything());
     all.extend(about_disputes());
     all.extend(about_days());
@@ -482,4 +483,43 @@ pub fn read(bytes: &[u8]) -> Read {
         html: body(html, "text/html"),
         headers: mail.headers.iter().map(|header| (header.get_key(), header.get_value())).collect(),
     }
+}
+
+/// What is told of withdrawals and connected accounts.
+fn about_accounts() -> Vec<(&'static str, Vec<Notice>)> {
+    let brief = |id, money: Option<(i64, &str)>| WithdrawalBrief {
+        withdrawal_id: WithdrawalId(id),
+        mentor: "Ada Mentor".into(),
+        money: money.map(|(minor, code)| (MinorUnits::new(minor).unwrap(), Currency::parse(code).unwrap())),
+    };
+    let told = |id, news| Notice::Withdrawal { withdrawal: brief(id, Some((5_000, "usd"))), news };
+    let all = |news| Notice::Withdrawal { withdrawal: brief(8, None), news };
+    let closed = || "The bank account has been closed.".to_owned();
+    let short = || "90.01 USD is more than the 90.00 USD that are available".to_owned();
+    let account = |why: &str| Notice::AccountTrouble {
+        mentor_id: MentorId::new("ada"),
+        mentor: "Ada Mentor".into(),
+        why: why.into(),
+    };
+    let manual = "it could not be set to manual payouts; set it in Stripe's dashboard: No.";
+    vec![
+        ("withdrawal_paid", vec![told(7, WithdrawalNews::Paid)]),
+        ("withdrawal_failed", vec![told(7, WithdrawalNews::Failed { why: closed() })]),
+        ("withdrawal_canceled", vec![told(7, WithdrawalNews::Canceled)]),
+        ("withdrawal_refused", vec![told(7, WithdrawalNews::Refused { why: short() })]),
+        (
+            "withdrawal_refused_all",
+            vec![all(WithdrawalNews::Refused { why: "nothing is available to withdraw".into() })],
+        ),
+        ("withdrawal_trouble", vec![told(7, WithdrawalNews::Trouble { why: closed() })]),
+        (
+            "withdrawal_trouble_merged",
+            vec![
+                told(7, WithdrawalNews::Trouble { why: closed() }),
+                all(WithdrawalNews::Trouble { why: "there is no mentor `nobody`".into() }),
+            ],
+        ),
+        ("account_trouble", vec![account(manual)]),
+        ("account_trouble_merged", vec![account(manual), account("it could not be made: No.")]),
+    ]
 }

@@ -1,6 +1,7 @@
 //! Leases: who may write an outcome, and who takes over from a worker that is gone.
 
 use chrono::TimeDelta;
+use payoutd::domain::matter::Matter;
 use payoutd::domain::outcome::Attempted;
 use payoutd::domain::rescue::Step;
 use payoutd::ports::{Outcome, Recorded, Store};
@@ -49,7 +50,7 @@ stories! {
         let now = hour(74);
         let taken = w.store.reclaim(10, lease("two", now), now).await.expect("taken up");
         assert_eq!(taken[0].step, Step::Look);
-        assert!(taken[0].case.payment.flag.is_some());
+        assert!(matches!(&taken[0].matter, Matter::Payment(case) if case.payment.flag.is_some()));
         assert_eq!(taken[0].operation.last_sent_at, Some(later()), "a look is no sending");
         w.writes(&taken[0].operation, Attempted::NotFound, now).await;
         assert_eq!(w.sql.value("error_code", "operations").await, json!("absent"));

@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 23] = [
     "accounts",
     "audit_log",
     "daily_chores",
@@ -26,6 +26,7 @@ const TABLES: [&str; 22] = [
     "operations",
     "payment_sources",
     "payments",
+    "payout_requests",
     "payouts",
     "refund_requests",
     "refunds",

@@ -223,7 +223,7 @@ stories! {
         };
         let recorded = w.store.conclude(vec![outcome], hour(74)).await.expect("recorded");
         let [Recorded::Written(conclusion)] = recorded.as_slice() else { panic!("{recorded:?}") };
-        assert!(matches!(conclusion.payment, Some(PaymentNext::Transferred(..))));
+        assert!(matches!(conclusion.payment().expect("a payment's").payment, Some(PaymentNext::Transferred(..))));
 
         assert_eq!(w.sql.row("status, transfer_id, transfer_status, transfer_retry_count, transferred_at", "payments").await,
             [json!("transferred"), json!("tr_1"), json!("paid"), json!(0), json!("2027-01-18T10:00:00.000Z")]);

@@ -10,10 +10,12 @@ use payoutd::domain::event;
 use payoutd::domain::facts::{Fact, TransferFact};
 use payoutd::domain::ids::{AccountId, MentorId, PaymentId, TransferId};
 use payoutd::domain::money::MinorUnits;
+use payoutd::domain::onboarding::OnboardingPolicy;
 use payoutd::domain::operation::{Done, Operation, Order};
 use payoutd::domain::outcome::{Attempted, Conclusion};
 use payoutd::domain::policy::{MetadataNames, Policy, RetryPolicy};
 use payoutd::domain::triage::{Failure, Refusal};
+use payoutd::domain::withdrawal::WithdrawalPolicy;
 use payoutd::ports::{
     Claimed, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Picked, Preflighted, Projected, Recorded,
     Store,
@@ -32,6 +34,8 @@ pub fn policy() -> Policy {
         platform_fee_bps: 1_000,
         dispute_window: Duration::from_secs(72 * 3600),
         minimums: [(usd(), minor(50))].into(),
+        withdrawals: WithdrawalPolicy { minimums: [(usd(), minor(1_000))].into() },
+        onboarding: OnboardingPolicy { manual_payouts: true },
         names: MetadataNames {
             mentor_id: list(&["mentorUserId", "expertId"]),
             booking_id: list(&["bookingId"]),
@@ -260,7 +264,7 @@ impl World {
     /// Concludes under a lease that must still stand.
     pub async fn writes(&self, op: &Operation, attempted: Attempted, now: DateTime<Utc>) -> Conclusion {
         match self.concludes(op, attempted, now).await {
-            Recorded::Written(conclusion) => *conclusion,
+            Recorded::Written(concluded) => concluded.payment().expect("about a payment").clone(),
             other => panic!("not written: {other:?}"),
         }
     }

@@ -9,7 +9,7 @@ SELECT mentor_id, currency,
        CAST(sum(held) AS BIGINT)      AS held,      -- not transferred: something speaks against it
        CAST(sum(available) AS BIGINT) AS available, -- not transferred: due now, or on its way
        CAST(sum(paid) AS BIGINT)      AS paid,      -- transferred, less what was taken back
-       CAST(sum(withdrawn) AS BIGINT) AS withdrawn, -- paid out to their bank
+       CAST(sum(withdrawn) AS BIGINT) AS withdrawn, -- sent on to their bank, by payoutd or by other hands
        CAST(sum(owed) AS BIGINT)      AS owed       -- their debt
 FROM (
     SELECT e.mentor_id, e.currency,
@@ -24,17 +24,12 @@ FROM (
                 THEN -e.amount ELSE 0 END AS available,
            CASE WHEN e.account = 'mentor_funds' AND j.kind IN ('transfer', 'reversal')
                 THEN -e.amount ELSE 0 END AS paid,
-           0 AS withdrawn,
+           CASE WHEN e.account = 'mentor_funds' AND j.kind = 'withdrawal' THEN e.amount ELSE 0 END AS withdrawn,
            CASE WHEN e.account = 'mentor_debt' THEN e.amount ELSE 0 END AS owed
     FROM ledger_entries AS e
     JOIN ledger_journals AS j ON j.id = e.journal_id
-    JOIN payments AS p ON p.id = j.payment_id
+    LEFT JOIN payments AS p ON p.id = j.payment_id
     WHERE e.mentor_id IS NOT NULL
-    UNION ALL
-    SELECT m.id, o.currency, 0, 0, 0, 0, 0, o.amount, 0
-    FROM payouts AS o
-    JOIN mentors AS m ON m.stripe_account_id = o.stripe_account_id
-    WHERE o.status = 'paid'
 ) AS parts
 GROUP BY mentor_id, currency;
 

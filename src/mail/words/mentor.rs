@@ -201,7 +201,7 @@ pub(super) fn letter(notices: &[Notice], voice: &Voice, subject: String, blocks:
 }
 
 /// Whether it can stand after "Hello": a mentor without a name is called by the platform's id, which people are not.
-fn is_a_name(text: &str) -> bool {
+pub(super) fn is_a_name(text: &str) -> bool {
     !text.chars().any(|c| c.is_numeric() || matches!(c, '_' | '@' | '/' | ':'))
 }
 

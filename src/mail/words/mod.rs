@@ -11,6 +11,7 @@ mod held;
 mod mentor;
 mod standing;
 mod unread;
+mod withdrawal;
 
 use crate::domain::notice::{Notice, PaymentBrief};
 
@@ -57,6 +58,8 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::Dispute(_) => disputes::turned(notices, voice),
         Notice::PlatformLimit(_) => standing::near_limit(notices, voice),
         Notice::Digest(_) => standing::digest(notices, voice),
+        Notice::Withdrawal { .. } => withdrawal::story(notices, voice),
+        Notice::AccountTrouble { .. } => withdrawal::account_trouble(notices, voice),
     })
 }
 

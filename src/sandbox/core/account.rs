@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Core;
 use super::error::StripeError;
+use super::page::{allow, page};
 use super::params::{Params, update_metadata};
 use super::store::Object;
 
@@ -57,6 +58,10 @@ pub(super) struct Account {
     pub transfers: CapabilityStatus,
     pub disabled_reason: Option<String>,
     pub access: Access,
+    /// Whether its bank takes instant payouts.
+    pub instant_payouts: bool,
+    /// When Stripe pays out by itself.
+    pub payout_interval: String,
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -87,7 +92,13 @@ impl Account {
         })
     }
 
-    fn settings() -> Value {
+    fn settings(&self) -> Value {
+        let mut schedule = json!({"delay_days": 2, "interval": self.payout_interval});
+        match self.payout_interval.as_str() {
+            "weekly" => schedule["weekly_anchor"] = json!("friday"),
+            "monthly" => schedule["monthly_anchor"] = json!(1),
+            _ => {}
+        }
         json!({
             "branding": {"icon": null, "logo": null, "primary_color": null, "secondary_color": null},
             "card_payments": {
@@ -100,7 +111,7 @@ impl Account {
                 "statement_descriptor_prefix_kana": null, "statement_descriptor_prefix_kanji": null,
             },
             "payouts": {
-                "debit_negative_balances": true, "schedule": {"delay_days": 2, "interval": "daily"},
+                "debit_negative_balances": true, "schedule": schedule,
                 "statement_descriptor": null,
             },
         })
@@ -141,7 +152,7 @@ impl Object for Account {
             "details_submitted": self.is_active(), "email": self.email,
             "external_accounts": {"object": "list", "data": [], "has_more": false, "url": url},
             "metadata": self.metadata, "payouts_enabled": self.is_active(), "requirements": self.requirements(),
-            "settings": Self::settings(), "tos_acceptance": {"date": null, "ip": null, "user_agent": null},
+            "settings": self.settings(), "tos_acceptance": {"date": null, "ip": null, "user_agent": null},
             "type": "express",
         })
     }
@@ -167,7 +178,18 @@ const CREATE_PARAMS: &[&str] = &[
     "type",
 ];
 
+fn interval(params: &Params) -> Result<Option<&str>, StripeError> {
+    let name = "settings[payouts][schedule][interval]";
+    params.one_of(name, &["daily", "manual", "monthly", "weekly"])?;
+    params.text(name)
+}
+
 impl Core {
+    pub(super) fn list_accounts(&self, params: &Params) -> Result<Value, StripeError> {
+        allow(params, &[])?;
+        page(params, "/v1/accounts", self.accounts.iter(), |account| account.access != Access::Deauthorized)
+    }
+
     pub(super) fn create_account(&mut self, params: &Params) -> Result<Value, StripeError> {
         params.allow(CREATE_PARAMS)?;
         params.one_of("type", &["custom", "express", "standard"])?;
@@ -182,6 +204,8 @@ impl Core {
             transfers,
             disabled_reason: Some("requirements.past_due".into()),
             access: Access::Open,
+            instant_payouts: true,
+            payout_interval: interval(params)?.unwrap_or("daily").to_owned(),
             metadata: params.metadata()?,
         };
         let id = self.ids.short("acct_");
@@ -193,11 +217,13 @@ impl Core {
         params.allow(CREATE_PARAMS)?;
         let metadata = params.metadata()?;
         let email = params.text("email")?.map(str::to_owned);
+        let interval = interval(params)?.map(str::to_owned);
         let before = self.account(id)?.clone();
         let requested = params.raw("capabilities[transfers][requested]") == Some("true");
         if let Some(account) = self.accounts.get_mut(id) {
             update_metadata(&mut account.metadata, metadata);
             account.email = email.or(account.email.take());
+            account.payout_interval = interval.unwrap_or(std::mem::take(&mut account.payout_interval));
             if requested && account.transfers == CapabilityStatus::Unrequested {
                 account.transfers = CapabilityStatus::Inactive;
             }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Core;
+use super::ledger::Owner;
+use super::payout::Payout;
 use super::transfer::Transfer;
 
 /// One transfer as it stands.
@@ -32,7 +34,26 @@ pub struct TransferEntry {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Everything that was transferred.
+/// One payout as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayoutEntry {
+    /// `po_…`
+    pub id: String,
+    /// `acct_…`; nothing for the platform's own.
+    pub account: Option<String>,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// Whether it is an instant one.
+    pub instant: bool,
+    /// In Stripe's words.
+    pub status: String,
+    /// As the platform wrote it.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Everything that was transferred and paid out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
     /// Every transfer, oldest first.
@@ -43,6 +64,10 @@ pub struct Books {
     pub live_by_charge: BTreeMap<String, u64>,
     /// Live transfers beyond the first of their group (or of their charge, where they have no group).
     pub duplicates: u64,
+    /// Every payout, oldest first.
+    pub payouts: Vec<PayoutEntry>,
+    /// What all connected accounts have together, available or pending, in minor units by currency.
+    pub connected_minor: BTreeMap<String, i64>,
     /// The platform's available balance, in minor units by currency.
     pub available_minor: BTreeMap<String, i64>,
     /// The platform's pending balance, in minor units by currency.
@@ -56,6 +81,8 @@ impl Core {
         let mut books = Books {
             available_minor: self.ledger.platform_available(),
             pending_minor: self.ledger.platform_pending(),
+            connected_minor: self.ledger.connected(),
+            payouts: self.payouts.iter().map(payout_entry).collect(),
             ..Books::default()
         };
         for transfer in self.transfers.iter() {
@@ -82,6 +109,21 @@ impl Books {
             }
         }
         self.duplicates += u64::from(twice);
+    }
+}
+
+fn payout_entry(payout: &Payout) -> PayoutEntry {
+    PayoutEntry {
+        id: payout.id.clone(),
+        account: match &payout.owner {
+            Owner::Platform => None,
+            Owner::Connected(id) => Some(id.clone()),
+        },
+        amount_minor: payout.amount,
+        currency: payout.currency.clone(),
+        instant: payout.instant,
+        status: payout.state.name().to_owned(),
+        metadata: payout.metadata.clone(),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct NewAccount {
     pub email: Option<String>,
     /// Whether it can receive transfers.
     pub transfers: CapabilityStatus,
+    /// Whether its bank takes instant payouts.
+    pub instant_payouts: bool,
     /// The platform's notes.
     pub metadata: BTreeMap<String, String>,
 }
@@ -54,6 +56,7 @@ impl Default for NewAccount {
             default_currency: "usd".into(),
             email: None,
             transfers: CapabilityStatus::Active,
+            instant_payouts: true,
             metadata: BTreeMap::new(),
         }
     }
@@ -140,6 +143,8 @@ impl Core {
             transfers: new.transfers,
             disabled_reason: (!active).then(|| "requirements.past_due".into()),
             access: Access::Open,
+            instant_payouts: new.instant_payouts,
+            payout_interval: "daily".into(),
             metadata: new.metadata,
         });
         Ok(id)
@@ -205,7 +210,7 @@ impl Core {
         Ok(self.move_dispute(id, status)?)
     }
 
-    /// The bank takes a payout, or sends it back.
+    /// The bank takes a payout, or sends it back, which it may do though it had taken it.
     ///
     /// # Errors
     /// A payout that does not exist or has ended.

@@ -166,13 +166,28 @@ impl Ledger {
         platform(&self.pending)
     }
 
-    pub fn json(&self, owner: &Owner) -> Value {
-        json!({
+    pub fn json(&self, owner: &Owner, instant: bool) -> Value {
+        let mut balance = json!({
             "object": "balance",
             "available": self.side(&self.available, owner),
             "livemode": false,
             "pending": self.side(&self.pending, owner),
-        })
+        });
+        if instant {
+            balance["instant_available"] = balance["available"].clone();
+        }
+        balance
+    }
+
+    /// What all connected accounts have, settled or not.
+    pub fn connected(&self) -> BTreeMap<String, i64> {
+        let mut sums = BTreeMap::new();
+        for ((owner, currency), amount) in self.available.iter().chain(&self.pending) {
+            if *owner != Owner::Platform {
+                *sums.entry(currency.clone()).or_default() += amount;
+            }
+        }
+        sums
     }
 }
 
@@ -215,6 +230,15 @@ impl Core {
             available_on: movement.available_on.max(self.now),
             available: movement.available_on <= self.now,
         })
+    }
+
+    /// What an account has. What is available may be paid out at once where its bank takes that.
+    pub(super) fn balance(&self, owner: &Owner) -> Value {
+        let instant = match owner {
+            Owner::Platform => false,
+            Owner::Connected(id) => self.accounts.get(id).is_some_and(|account| account.instant_payouts),
+        };
+        self.ledger.json(owner, instant)
     }
 
     pub(super) fn list_balance_transactions(&self, params: &Params, owner: &Owner) -> Result<Value, StripeError> {

@@ -35,7 +35,7 @@ mod wire;
 use std::collections::BTreeMap;
 
 pub use account::{Access, CapabilityStatus};
-pub use books::{Books, TransferEntry};
+pub use books::{Books, PayoutEntry, TransferEntry};
 pub use control::{AccountChange, ControlError, Ending, NewAccount, NewRefund};
 pub use dispute::{DisputeStatus, NewDispute};
 pub use events::Event;

@@ -16,20 +16,33 @@ pub(super) enum PayoutState {
     Pending,
     Paid,
     Failed,
+    Canceled,
+}
+
+impl PayoutState {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Payout {
-    id: String,
-    created: i64,
-    owner: Owner,
-    amount: i64,
-    currency: String,
-    state: PayoutState,
+    pub id: String,
+    pub created: i64,
+    pub owner: Owner,
+    pub amount: i64,
+    pub currency: String,
+    pub instant: bool,
+    pub state: PayoutState,
     balance_transaction: Option<String>,
     failure_balance_transaction: Option<String>,
     description: Option<String>,
-    metadata: BTreeMap<String, String>,
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl Object for Payout {
@@ -44,23 +57,19 @@ impl Object for Payout {
     }
 
     fn json(&self) -> Value {
-        let status = match self.state {
-            PayoutState::Pending => "pending",
-            PayoutState::Paid => "paid",
-            PayoutState::Failed => "failed",
-        };
+        let (method, days) = if self.instant { ("instant", 0) } else { ("standard", 2) };
         let failed = self.state == PayoutState::Failed;
         json!({
             "id": self.id, "object": "payout", "amount": self.amount, "application_fee": null,
-            "application_fee_amount": null, "arrival_date": self.created + 2 * 86_400, "automatic": false,
+            "application_fee_amount": null, "arrival_date": self.created + days * 86_400, "automatic": false,
             "balance_transaction": self.balance_transaction, "created": self.created, "currency": self.currency,
             "description": self.description, "destination": null,
             "failure_balance_transaction": self.failure_balance_transaction,
             "failure_code": failed.then_some("account_closed"),
             "failure_message": failed.then_some("The bank account has been closed."),
-            "livemode": false, "metadata": self.metadata, "method": "standard", "original_payout": null,
+            "livemode": false, "metadata": self.metadata, "method": method, "original_payout": null,
             "payout_method": null, "reconciliation_status": "not_applicable", "reversed_by": null,
-            "source_type": "card", "statement_descriptor": null, "status": status, "trace_id": null,
+            "source_type": "card", "statement_descriptor": null, "status": self.state.name(), "trace_id": null,
             "type": "bank_account",
         })
     }
@@ -82,6 +91,9 @@ impl Core {
         let amount = params.required_amount("amount")?;
         let description = params.text("description")?.map(str::to_owned);
         let metadata = params.metadata()?;
+        params.one_of("method", &["instant", "standard"])?;
+        let instant = params.raw("method") == Some("instant");
+        self.may_pay_out(&owner, instant)?;
         if self.ledger.available(&owner, &currency) < amount {
             return Err(StripeError::balance_insufficient());
         }
@@ -91,6 +103,7 @@ impl Core {
             owner,
             amount,
             currency,
+            instant,
             state: PayoutState::Pending,
             balance_transaction: None,
             failure_balance_transaction: None,
@@ -98,6 +111,35 @@ impl Core {
             metadata,
         };
         Ok(self.send_payout(payout))
+    }
+
+    /// Whether the account can pay out to its bank, and at once where that is asked.
+    fn may_pay_out(&self, owner: &Owner, instant: bool) -> Result<(), StripeError> {
+        let Owner::Connected(id) = owner else { return Ok(()) };
+        let account = self.account(id)?;
+        if !account.is_active() {
+            let text = "Cannot create payouts: this account has requirements that need to be satisfied first.";
+            return Err(StripeError::refused(400, Some("payouts_not_allowed"), text));
+        }
+        if instant && !account.instant_payouts {
+            let text = "This account's external account is not eligible for instant payouts.";
+            return Err(StripeError::refused(400, Some("instant_payouts_unsupported"), text));
+        }
+        Ok(())
+    }
+
+    /// Takes a payout back before the bank has it.
+    pub(super) fn cancel_payout(&mut self, id: &str, params: &Params, owner: &Owner) -> Result<Value, StripeError> {
+        params.allow(&[])?;
+        self.get_payout(id, owner)?;
+        let pending =
+            self.payouts.get(id).is_some_and(|payout| payout.state == PayoutState::Pending && !payout.instant);
+        if !pending {
+            let text = format!("Payout {id} cannot be canceled: only pending standard payouts can be.");
+            return Err(StripeError::refused(400, Some("payout_cannot_be_canceled"), text));
+        }
+        self.end_payout(id, PayoutState::Canceled)?;
+        Ok(self.payout_json(id))
     }
 
     fn send_payout(&mut self, mut payout: Payout) -> Value {
@@ -111,16 +153,19 @@ impl Core {
     /// The bank took the money, or sent it back.
     pub(super) fn end_payout(&mut self, id: &str, state: PayoutState) -> Result<(), StripeError> {
         let payout = self.payouts.get(id).ok_or_else(|| StripeError::no_such(Payout::KIND, id))?.clone();
-        if payout.state == PayoutState::Failed || payout.state == state {
+        if matches!(payout.state, PayoutState::Failed | PayoutState::Canceled) || payout.state == state {
             return Err(StripeError::refused(400, None, format!("Payout {id} has ended already.")));
         }
-        let failed = state == PayoutState::Failed;
-        let credit = failed.then(|| self.post_payout(&payout, "payout_failure", payout.amount));
+        let credit = match state {
+            PayoutState::Failed => Some(self.post_payout(&payout, "payout_failure", payout.amount)),
+            PayoutState::Canceled => Some(self.post_payout(&payout, "payout_cancel", payout.amount)),
+            PayoutState::Pending | PayoutState::Paid => None,
+        };
         if let Some(held) = self.payouts.get_mut(id) {
             held.state = state;
             held.failure_balance_transaction = credit;
         }
-        self.emit_payout(id, if failed { "payout.failed" } else { "payout.paid" });
+        self.emit_payout(id, &format!("payout.{}", state.name()));
         Ok(())
     }
 

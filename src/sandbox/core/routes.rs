@@ -42,7 +42,8 @@ impl Core {
 
     fn read(&self, path: &[&str], params: &Params, owner: &Owner, request: &Request) -> Result<Value, StripeError> {
         match path {
-            ["balance"] => Ok(self.ledger.json(owner)),
+            ["balance"] => Ok(self.balance(owner)),
+            ["accounts"] => self.list_accounts(params),
             ["balance_transactions"] => self.list_balance_transactions(params, owner),
             ["payouts"] => self.list_payouts(params, owner),
             ["charges"] => self.list_charges(params),
@@ -89,6 +90,7 @@ impl Core {
             ["transfers", id] => self.update_transfer(id, params),
             ["transfers", id, "reversals"] => self.create_reversal(id, params),
             ["payouts"] => self.create_payout(params, owner),
+            ["payouts", id, "cancel"] => self.cancel_payout(id, params, &owner),
             _ => Err(unrecognized(request)),
         }
     }

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, intent, requests};
 use crate::domain::ask::{Task, next};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
-use crate::domain::operation::adjustment_key;
+use crate::domain::operation::{About, adjustment_key};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
 use crate::ports::{Claimed, Lease};
@@ -74,7 +74,7 @@ pub(super) async fn claim(
             if let Some(request) = order.request_id() {
                 requests::submit(conn, request).await?;
             }
-            let intent = intent::Intent { payment_id: id, mentor_id, cause, generation, key, order };
+            let intent = intent::Intent { about: About::Payment(id), mentor_id, cause, generation, key, order };
             let operation = intent::commit(conn, intent, lease, now).await?;
             // Last, since a request that changes wakes its payment.
             wake_at(conn, id, None).await?;

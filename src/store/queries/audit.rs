@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::ledger::Missing;
-use super::{Conn, audit_sql, ledger, take_snapshot};
+use super::{Conn, audit_payouts, audit_sql, ledger, payout_ledger, take_snapshot};
 use crate::domain::ledger::Line;
 use crate::domain::policy::Policy;
 use crate::ports::{AuditCheck, AuditPage, Difference, PostedPage};
@@ -188,7 +188,7 @@ async fn transfers(conn: &mut Conn, after: i64, last: i64, into: &mut Vec<Differ
     Ok(())
 }
 
-fn found(check: AuditCheck, subject: &str, should: i64, is: i64, what: String) -> Difference {
+pub(super) fn found(check: AuditCheck, subject: &str, should: i64, is: i64, what: String) -> Difference {
     Difference { check, subject: subject.to_owned(), should_minor: Some(should), is_minor: Some(is), what }
 }
 
@@ -212,6 +212,7 @@ pub(in crate::store) async fn mentors(conn: &mut Conn) -> Result<Vec<Difference>
         let what = format!("earned in {}, and where it is", mentor.currency);
         found(AuditCheck::Mentor, &format!("mentor {}", mentor.mentor_id), mentor.should, mentor.found, what)
     }));
+    differences.extend(audit_payouts::differences(conn).await?);
     Ok(differences)
 }
 
@@ -226,6 +227,7 @@ pub(in crate::store) async fn post_after(
     let page = payments::table.filter(payments::id.gt(after)).order(payments::id).limit(limit);
     let rows: Vec<PaymentRow> = locked!(page.select(PaymentRow::as_select())).load(conn).await?;
     let journals = ledger::post(conn, &rows, policy, now).await?;
+    let journals = journals + if after == 0 { payout_ledger::post_all(conn, now).await? } else { 0 };
     Ok(PostedPage {
         last: rows.last().map(|row| row.id),
         looked_at: i64::try_from(rows.len()).unwrap_or(limit),

@@ -112,6 +112,40 @@ pub(super) const DEBTS: &str = "
     HAVING sum(outstanding) <> sum(entered) OR sum(outstanding) <> sum(posted)
     ORDER BY mentor_id, currency, what LIMIT 1000";
 
+/// Payouts of connected accounts whose entries are not what their rows say: `should` is what has left the account.
+pub(super) const PAYOUTS: &str = "
+    SELECT o.stripe_payout_id AS name, o.should,
+        CAST(coalesce((SELECT -sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
+            WHERE j.payout_id = o.stripe_payout_id AND e.account = 'connected_balance' AND e.currency = o.currency), 0)
+            AS BIGINT) AS connected,
+        CAST(coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
+            WHERE j.payout_id = o.stripe_payout_id AND e.account = 'mentor_funds' AND e.currency = o.currency
+                AND coalesce(e.mentor_id, '') = coalesce(o.mentor_id, '')), 0) AS BIGINT) AS funds
+    FROM (SELECT stripe_payout_id, mentor_id, currency,
+            CASE WHEN stripe_account_id IS NULL OR status IN ('failed', 'canceled') THEN 0 ELSE amount END AS should
+        FROM payouts) AS o
+    WHERE o.should <> coalesce((SELECT -sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
+            WHERE j.payout_id = o.stripe_payout_id AND e.account = 'connected_balance' AND e.currency = o.currency), 0)
+        OR o.should <> coalesce((SELECT sum(e.amount) FROM ledger_journals AS j JOIN ledger_entries AS e ON e.journal_id = j.id
+            WHERE j.payout_id = o.stripe_payout_id AND e.account = 'mentor_funds' AND e.currency = o.currency
+                AND coalesce(e.mentor_id, '') = coalesce(o.mentor_id, '')), 0)
+    ORDER BY o.stripe_payout_id LIMIT 1000";
+
+/// Withdrawals that are not what their operation and what Stripe told say: confirmed without a payout, of another amount,
+/// or standing otherwise than their payout.
+pub(super) const WITHDRAWALS: &str = "
+    SELECT r.id, r.state, p.status, CAST(coalesce(o.amount, r.paid_out) AS BIGINT) AS should, p.amount AS found
+    FROM payout_requests AS r
+    LEFT JOIN operations AS o ON o.withdrawal_id = r.id AND o.state = 'confirmed'
+    LEFT JOIN payouts AS p ON p.stripe_payout_id = coalesce(o.stripe_id, r.stripe_payout_id)
+    WHERE (o.id IS NOT NULL OR r.stripe_payout_id IS NOT NULL) AND (
+        p.amount IS NULL OR r.paid_out IS NULL OR r.paid_out <> p.amount OR o.amount <> p.amount
+        OR r.stripe_payout_id <> p.stripe_payout_id
+        OR r.state <> CASE p.status WHEN 'paid' THEN 'paid' WHEN 'failed' THEN 'failed' WHEN 'canceled' THEN 'canceled'
+            ELSE 'in_transit' END)
+        OR (o.id IS NULL AND r.stripe_payout_id IS NULL AND r.state IN ('in_transit', 'paid'))
+    ORDER BY r.id LIMIT 1000";
+
 /// Mentors whose balances do not add up.
 pub(super) const MENTORS: &str = "
     SELECT mentor_id, currency, earned AS should,

@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::admin::audit;
-use super::{Conn, operations as rescued, views};
-use crate::domain::ids::{MentorId, OperationId, PaymentId};
+use super::{Conn, matters, operations as rescued, views};
+use crate::domain::ids::{MentorId, OperationId, PaymentId, WithdrawalId};
+use crate::domain::operation::About;
 use crate::domain::operation::OperationState;
 use crate::domain::rescue::Step;
 use crate::ports::{CallEntry, Lease, Listed, OperationEntry, OperationRef, OperationStory, Page, TakenUp};
@@ -21,12 +22,13 @@ use crate::store::types::Timestamp;
 struct ListedRow {
     id: i64,
     kind: String,
-    payment_id: i64,
+    payment_id: Option<i64>,
+    withdrawal_id: Option<i64>,
     mentor_id: String,
     generation: i32,
     idempotency_key: String,
-    amount: i64,
-    currency: String,
+    amount: Option<i64>,
+    currency: Option<String>,
     state: String,
     maybe_done: bool,
     attempts: i32,
@@ -54,7 +56,8 @@ impl ListedRow {
             state: state_of(self.id, &self.state)?,
             id: OperationId(self.id),
             kind: self.kind,
-            payment: PaymentId(self.payment_id),
+            payment: self.payment_id.map(PaymentId),
+            withdrawal: self.withdrawal_id.map(WithdrawalId),
             mentor: MentorId::new(self.mentor_id),
             generation: self.generation,
             idempotency_key: self.idempotency_key,
@@ -165,9 +168,13 @@ pub(in crate::store) async fn take_up(
         OperationState::Unknown => {}
         state => return Ok(TakenUp::Refused(state)),
     }
-    let cases = rescued::lock_cases(conn, vec![row.payment_id]).await?;
-    let taken = rescued::take_up(conn, row, &cases, lease, |_, _| Step::Look, now).await?;
-    let payment = taken.operation.payment_id.to_string();
-    audit(conn, actor, "resolve", ("payment", payment), &format!("operation {id}"), now.into()).await?;
+    let matter = matters::lock(conn, std::slice::from_ref(&row)).await?.remove(0);
+    let taken = rescued::take_up(conn, row, matter, lease, |_, _| Step::Look, now).await?;
+    let subject = match taken.operation.about {
+        About::Payment(id) => ("payment", id.to_string()),
+        About::Withdrawal(id) => ("withdrawal", id.to_string()),
+        About::Account => ("mentor", taken.operation.mentor_id.to_string()),
+    };
+    audit(conn, actor, "resolve", subject, &format!("operation {id}"), now.into()).await?;
     Ok(TakenUp::Leased(Box::new(taken)))
 }

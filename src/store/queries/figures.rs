@@ -29,7 +29,7 @@ pub(super) struct Found {
 #[diesel(table_name = operations)]
 struct OpRow {
     id: i64,
-    payment_id: i64,
+    payment_id: Option<i64>,
     mentor_id: String,
     kind: String,
     idempotency_key: String,
@@ -120,7 +120,8 @@ impl Found {
     /// The confirmed transfer's order says it, or the entry that took all of it towards a debt.
     fn measure(&self, row: &PaymentRow, booked_in: Currency) -> Result<Option<Measure>, StoreError> {
         let all = minor(format!("payment {}", row.id), row.amount)?;
-        let of_payment = |op: &&OpRow| op.payment_id == row.id && op.kind == "transfer" && op.state == "confirmed";
+        let of_payment =
+            |op: &&OpRow| op.payment_id == Some(row.id) && op.kind == "transfer" && op.state == "confirmed";
         if let Some(op) = self.operations.iter().find(of_payment) {
             let what = format!("operation {}'s parameters", op.id);
             let order = Order::read(OperationKind::Transfer, &op.parameters).map_err(|e| corrupt(&what, e))?;
@@ -144,7 +145,8 @@ impl Found {
 
     fn transfer(&self, payment: i64, row: &TransferRow) -> Result<TransferFigures, StoreError> {
         let what = format!("transfer {}", row.stripe_transfer_id);
-        let asked = |op: &&OpRow| Some(&op.idempotency_key) == row.operation_key.as_ref() && op.payment_id == payment;
+        let asked =
+            |op: &&OpRow| Some(&op.idempotency_key) == row.operation_key.as_ref() && op.payment_id == Some(payment);
         let by = self.operations.iter().find(asked);
         Ok(TransferFigures {
             sender: by.map_or(Sender::OtherHands, |op| Sender::Payoutd(MentorId::new(&op.mentor_id))),

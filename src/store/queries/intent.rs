@@ -9,8 +9,8 @@ use super::credits;
 use super::debts::{self, Debtor};
 use crate::domain::adjust::FirstOrder;
 use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId};
-use crate::domain::money::MinorUnits;
-use crate::domain::operation::{Operation, Order, TransferOrder};
+use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::operation::{About, Operation, Order, TransferOrder};
 use crate::domain::payment::PaymentStatus;
 use crate::domain::release::Plan;
 use crate::ports::{Claimed, Lease};
@@ -38,7 +38,8 @@ pub(super) async fn transfer(
     mark(conn, plan.payment_id, PaymentStatus::Releasing, now).await?;
     let (payment_id, mentor_id) = (plan.payment_id, plan.mentor_id.clone());
     let order = Order::Transfer(TransferOrder::from_plan(plan));
-    let intent = Intent { payment_id, mentor_id, cause: String::new(), generation, key, order };
+    let about = About::Payment(payment_id);
+    let intent = Intent { about, mentor_id, cause: String::new(), generation, key, order };
     Ok(Claimed::Submit(Box::new(commit(conn, intent, lease, now).await?)))
 }
 
@@ -75,8 +76,8 @@ async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTi
 
 /// What is about to be asked of Stripe.
 pub(super) struct Intent {
-    /// For which payment.
-    pub payment_id: PaymentId,
+    /// About what.
+    pub about: About,
     /// About whose money.
     pub mentor_id: MentorId,
     /// Because of what; empty for a transfer.
@@ -97,16 +98,19 @@ pub(super) async fn commit(
     now: DateTime<Utc>,
 ) -> Result<Operation, TxError> {
     let at = Timestamp::from(now);
-    let Intent { payment_id, mentor_id, cause, generation, key, order } = intent;
+    let Intent { about, mentor_id, cause, generation, key, order } = intent;
+    let (amount, currency) = order.money().unzip();
     let parameters = order.parameters().map_err(|e| corrupt(&key, e))?;
     let id: i64 = diesel::insert_into(operations::table)
         .values((
             (operations::kind.eq(order.kind().word()), operations::cause.eq(&cause)),
-            operations::payment_id.eq(payment_id.0),
+            operations::payment_id.eq(about.payment().map(|id| id.0)),
+            operations::withdrawal_id.eq(about.withdrawal().map(|id| id.0)),
             operations::mentor_id.eq(mentor_id.as_str()),
             operations::generation.eq(generation),
             operations::idempotency_key.eq(key.as_str()),
-            (operations::amount.eq(order.amount().get()), operations::currency.eq(order.currency().code())),
+            operations::amount.eq(amount.map(MinorUnits::get)),
+            operations::currency.eq(currency.as_ref().map(Currency::code)),
             operations::parameters.eq(parameters),
             operations::state.eq("submitting"),
             (operations::first_sent_at.eq(at), operations::last_sent_at.eq(at)),
@@ -120,7 +124,7 @@ pub(super) async fn commit(
         .await?;
     Ok(Operation {
         id: OperationId(id),
-        payment_id,
+        about,
         mentor_id,
         cause,
         generation,

@@ -5,14 +5,18 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::debts::{self, Debtor};
-use super::{Conn, admin, cases, credits, ledger, outbox, project, refusals, requests, told};
+use super::{
+    Conn, admin, cases, credits, ledger, matters, onboarding, outbox, payout_ledger, project, refusals, requests, told,
+    withdrawals,
+};
 use crate::domain::facts::{Fact, TransferFact};
 use crate::domain::ids::{OperationId, PaymentId};
+use crate::domain::matter::{Concluded, Matter, conclude, next_step};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
-use crate::domain::outcome::{Attempted, Conclusion, PaymentNext, conclude};
+use crate::domain::outcome::{Attempted, Conclusion, Next, PaymentNext};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
-use crate::domain::rescue::{Step, next_step};
+use crate::domain::rescue::Step;
 use crate::ports::{AttemptRecord, Lease, Outcome, Reclaimed, Recorded, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{OperationRow, PaymentRow, corrupt};
@@ -28,12 +32,12 @@ pub(in crate::store) async fn reclaim(
     now: DateTime<Utc>,
 ) -> Result<Vec<Reclaimed>, TxError> {
     let rows = lock_due(conn, limit, Timestamp::from(now)).await?;
-    let cases = lock_cases(conn, rows.iter().map(|row| row.payment_id).collect()).await?;
+    let matters = matters::lock(conn, &rows).await?;
     let mut reclaimed = Vec::with_capacity(rows.len());
-    for row in rows {
+    for (row, matter) in rows.into_iter().zip(matters) {
         let id = row.id;
-        let step = |op: &Operation, case: &Case| next_step(op, case, policy, now);
-        match take_up(conn, row, &cases, lease, step, now).await {
+        let step = |op: &Operation, matter: &Matter| next_step(op, matter, policy, now);
+        match take_up(conn, row, matter, lease, step, now).await {
             Ok(taken) => reclaimed.push(taken),
             // One that cannot be read must not keep the others from being taken up.
             Err(TxError::Store(error)) => put_aside(conn, id, &error, now).await?,
@@ -47,12 +51,12 @@ pub(in crate::store) async fn reclaim(
 pub(super) async fn take_up(
     conn: &mut Conn,
     row: OperationRow,
-    cases: &[Result<Case, StoreError>],
+    matter: Result<Matter, StoreError>,
     lease: &Lease,
-    choose: impl FnOnce(&Operation, &Case) -> Step,
+    choose: impl FnOnce(&Operation, &Matter) -> Step,
     now: DateTime<Utc>,
 ) -> Result<Reclaimed, TxError> {
-    let case = case_of(cases, PaymentId(row.payment_id))?.clone();
+    let matter = matter?;
     // One that was on the wire, or whose outcome was not known, may have been done.
     let maybe_done = row.maybe_done || row.state != "planned";
     let unknown_since = row.unknown_since.or(maybe_done.then_some(Timestamp::from(now)));
@@ -62,12 +66,12 @@ pub(super) async fn take_up(
     operation.unknown_since = unknown_since.map(DateTime::from);
     operation.lease_epoch = epoch;
     operation.lease_until = lease.until;
-    let step = choose(&operation, &case);
+    let step = choose(&operation, &matter);
     if step == Step::Send {
         operation.last_sent_at = Some(now);
     }
     take(conn, &operation, lease, now).await?;
-    Ok(Reclaimed { operation, case, step })
+    Ok(Reclaimed { operation, matter, step })
 }
 
 const ASIDE: TimeDelta = TimeDelta::hours(1);
@@ -132,10 +136,11 @@ pub(super) async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Res
     cases::load_each(conn, &rows).await
 }
 
-fn case_of(cases: &[Result<Case, StoreError>], id: PaymentId) -> Result<&Case, TxError> {
+/// The case of one payment among them.
+pub(super) fn case_of(cases: &[Result<Case, StoreError>], id: PaymentId) -> Result<&Case, StoreError> {
     let is_it = |case: &&Result<Case, StoreError>| case.as_ref().is_ok_and(|case| case.payment.id == id);
     let found = cases.iter().find(is_it).and_then(|case| case.as_ref().ok());
-    found.ok_or_else(|| corrupt(format!("payment {id}"), "an operation pays it, and its row is not in order").into())
+    found.ok_or_else(|| corrupt(format!("payment {id}"), "an operation pays it, and its row is not in order"))
 }
 
 /// Takes in what was read of a charge, and answers the facts as they are then.
@@ -167,23 +172,37 @@ pub(in crate::store) async fn record(
         .order(operations::id)
         .select((operations::id, operations::lease_epoch));
     let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
-    let cases = lock_cases(conn, outcomes.iter().map(|o| o.operation.payment_id.0).collect()).await?;
+    let matters = matters::of(conn, outcomes.iter().map(|o| (o.operation.about, &o.operation.mentor_id))).await?;
     let mut recorded = Vec::with_capacity(outcomes.len());
     let mut written = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
+    for (outcome, matter) in outcomes.iter().zip(matters) {
         let op = &outcome.operation;
         record_attempts(conn, op.id, &outcome.attempts).await?;
         if !leased.contains(&(op.id.0, op.lease_epoch)) {
             recorded.push(Recorded::LeaseLost);
             continue;
         }
-        let case = case_of(&cases, op.payment_id)?;
-        let conclusion = conclude(op, &outcome.attempted, case, policy, now);
-        write_conclusion(conn, outcome, case, &conclusion, policy, now).await?;
-        recorded.push(Recorded::Written(Box::new(conclusion)));
-        written.push(op.payment_id.0);
+        let matter = matter?;
+        let concluded = conclude(op, &outcome.attempted, &matter, policy, now);
+        write_operation(conn, outcome, concluded.next(), now).await?;
+        match (&matter, &concluded) {
+            (Matter::Payment(case), Concluded::Payment(conclusion)) => {
+                write_conclusion(conn, outcome, case, conclusion, policy, now).await?;
+                written.push(case.payment.id.0);
+            }
+            (Matter::Withdrawal(case), Concluded::Withdrawal(conclusion)) => {
+                withdrawals::conclude(conn, op, case, conclusion, policy, now).await?;
+            }
+            (_, Concluded::Account(conclusion)) => {
+                onboarding::conclude(conn, op, conclusion, policy, now).await?;
+            }
+            // What is concluded is of the matter's kind.
+            _ => {}
+        }
+        recorded.push(Recorded::Written(Box::new(concluded)));
     }
     ledger::post_ids(conn, &written, policy, now).await?;
+    payout_ledger::post_waiting(conn, now).await?;
     Ok(recorded)
 }
 
@@ -214,8 +233,7 @@ async fn write_conclusion(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let op = &outcome.operation;
-    write_operation(conn, outcome, conclusion, now).await?;
+    let (op, payment_id) = (&outcome.operation, case.payment.id);
     match &outcome.attempted {
         // One out of the platform's balance is of the payment's charge all the same.
         Attempted::Done(Done::Transfer(transfer)) => {
@@ -234,7 +252,8 @@ async fn write_conclusion(
         }
         _ => {}
     }
-    let debtor = Debtor { mentor_id: &op.mentor_id, currency: op.order.currency(), payment_id: op.payment_id };
+    let currency = op.order.money().map_or(case.payment.currency, |(_, currency)| currency);
+    let debtor = Debtor { mentor_id: &op.mentor_id, currency, payment_id };
     if let Some(owed) = conclusion.owed {
         debts::owe(conn, &debtor, owed, (&op.cause, op.generation), now).await?;
     }
@@ -246,12 +265,12 @@ async fn write_conclusion(
         admin::hold_for_stripe(conn, &op.mentor_id, why, Timestamp::from(now)).await?;
     }
     if let Some(request) = &conclusion.request {
-        requests::conclude(conn, op.payment_id, request, now).await?;
+        requests::conclude(conn, payment_id, request, now).await?;
     }
-    write_payment(conn, op.payment_id, &op.order, conclusion, now).await?;
+    write_payment(conn, payment_id, &op.order, conclusion, now).await?;
     // One that failed is looked at no more, unless somebody asks for a refund of it.
     if conclusion.payment == Some(PaymentNext::Failed) && !case.asked.requests.is_empty() {
-        let row = payments::table.find(op.payment_id.0);
+        let row = payments::table.find(payment_id.0);
         diesel::update(row).set(payments::next_check_at.eq(Timestamp::from(now))).execute(conn).await?;
     }
     outbox::write(conn, &conclusion.notices, policy, now).await?;
@@ -261,13 +280,7 @@ async fn write_conclusion(
     Ok(())
 }
 
-async fn write_operation(
-    conn: &mut Conn,
-    outcome: &Outcome,
-    conclusion: &Conclusion,
-    now: DateTime<Utc>,
-) -> Result<(), TxError> {
-    let next = &conclusion.next;
+async fn write_operation(conn: &mut Conn, outcome: &Outcome, next: &Next, now: DateTime<Utc>) -> Result<(), TxError> {
     let request_id = outcome.attempts.iter().rev().find_map(|call| call.request_id.as_ref());
     let (code, words) = next.error.as_ref().map(|(code, words)| (code, words)).unzip();
     diesel::update(operations::table.find(outcome.operation.id.0))

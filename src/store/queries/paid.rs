@@ -9,7 +9,7 @@ use super::{Conn, credits, intent, outbox};
 use crate::domain::adjust::{Action, Adjustment, Finding, look};
 use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::late;
-use crate::domain::operation::{Order, adjustment_key};
+use crate::domain::operation::{About, Order, adjustment_key};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
 use crate::ports::{Claimed, Lease};
@@ -96,7 +96,8 @@ fn intended(row: &PaymentRow, mentor_id: MentorId, adjustment: &Adjustment, orde
     let key = PaymentKey::new(&row.payment_key);
     let (cause, generation) = (adjustment.cause.clone(), adjustment.generation);
     let key = adjustment_key(order.kind(), &key, &cause, generation);
-    intent::Intent { payment_id: adjustment.payment_id, mentor_id, cause, generation, key, order }
+    let about = About::Payment(adjustment.payment_id);
+    intent::Intent { about, mentor_id, cause, generation, key, order }
 }
 
 async fn wake_at(conn: &mut Conn, case: &Case, at: Option<DateTime<Utc>>) -> Result<(), TxError> {

@@ -27,7 +27,7 @@ pub(super) struct Paid {
 #[diesel(table_name = operations)]
 struct Op {
     id: i64,
-    payment_id: i64,
+    payment_id: Option<i64>,
     mentor_id: String,
     kind: String,
     cause: String,
@@ -99,7 +99,7 @@ impl Paid {
         if !is_paid(row) {
             return Ok(None);
         }
-        let operations: Vec<&Op> = self.operations.iter().filter(|op| op.payment_id == row.id).collect();
+        let operations: Vec<&Op> = self.operations.iter().filter(|op| op.payment_id == Some(row.id)).collect();
         let entries: Vec<&Entry> = self.entries.iter().filter(|entry| entry.payment_id == row.id).collect();
         let Some((mentor_id, currency, first)) = first_order(row, &operations, &entries)? else {
             // Transferred by hand in the database, or before payoutd: nothing is known to be taken back.

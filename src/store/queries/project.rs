@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, disputes, is_projector, ledger, requests, unread};
+use super::{Conn, disputes, is_projector, ledger, payout_ledger, requests, unread, withdrawals};
 use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind};
 use crate::domain::fees::Split;
@@ -50,7 +50,10 @@ pub(in crate::store) async fn project(
         touched.extend(outcome.clone().ok().flatten());
         settle(conn, event, outcome, policy, now).await?;
     }
-    let posted = async |conn: &mut Conn| ledger::post_keys(conn, &touched, policy, now.into()).await;
+    let posted = async |conn: &mut Conn| {
+        ledger::post_keys(conn, &touched, policy, now.into()).await?;
+        payout_ledger::post_waiting(conn, now.into()).await.map(|_| ())
+    };
     match conn.transaction::<_, TxError, _>(posted).await {
         Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
         // What Stripe told is kept in any case; what is missing is posted when the payment is next looked at.
@@ -160,7 +163,7 @@ pub(in crate::store) async fn apply(
         }
         Fact::Account(account) => told::keep_account(conn, account, None).await.map(|()| None),
         Fact::Deauthorized(account, stamp) => told::deauthorize(conn, account, stamp).await.map(|()| None),
-        Fact::Payout(payout) => told::keep_payout(conn, payout).await.map(|()| None),
+        Fact::Payout(payout) => withdrawals::told(conn, payout, policy, now.into()).await.map(|()| None),
         Fact::Nothing(_) => Ok(None),
     }
 }

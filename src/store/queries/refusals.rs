@@ -24,7 +24,7 @@ pub(super) async fn pause_after_several(
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
     let latest: Vec<(i64, String, String, Option<String>)> = operations::table
-        .inner_join(payments::table.on(payments::id.eq(operations::payment_id)))
+        .inner_join(payments::table.on(payments::id.nullable().eq(operations::payment_id)))
         .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
         .filter(operations::state.eq_any(["confirmed", "rejected"]))
         .order(operations::id.desc())

@@ -39,7 +39,7 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<AskedOf
         .filter(operations::payment_id.eq_any(&ids).and(operations::kind.ne("transfer")))
         .order(operations::id)
         .select((
-            operations::payment_id,
+            operations::payment_id.assume_not_null(),
             operations::kind,
             operations::cause,
             operations::generation,

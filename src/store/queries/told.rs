@@ -170,10 +170,14 @@ pub(in crate::store) async fn keep_account(
             .set((
                 accounts::details_submitted.eq(details.details_submitted),
                 accounts::payouts_enabled.eq(details.payouts_enabled),
+                accounts::charges_enabled.eq(details.charges_enabled),
+                accounts::requirements.eq(details.requirements.join(",")),
                 accounts::disabled_reason.eq(&details.disabled_reason),
                 accounts::details_told_at.eq(told_at),
                 accounts::details_event_id.eq(fact.stamp.event_id.as_str()),
                 accounts::deauthorized_at.eq(deauthorized),
+                // Not every telling says it.
+                details.payout_interval.as_ref().map(|interval| accounts::payout_interval.eq(interval)),
             ))
             .execute(conn)
             .await?;
@@ -225,6 +229,8 @@ pub(super) async fn keep_payout(conn: &mut Conn, fact: &PayoutFact) -> Result<()
         payouts::currency.eq(fact.currency.code()),
         payouts::status.eq(&fact.status),
         payouts::failure.eq(&fact.failure),
+        payouts::arrives_at.eq(fact.arrives_at.map(Timestamp::from)),
+        payouts::operation_key.eq(&fact.operation_key),
     );
     keep_latest!(conn, payouts, stripe_payout_id = fact.id.as_str(), &fact.stamp, columns)
 }

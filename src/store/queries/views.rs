@@ -60,7 +60,7 @@ pub(super) async fn views(conn: &mut Conn, rows: Vec<PaymentRow>) -> Result<Vec<
     let latest: Vec<(i64, String, i32)> = operations::table
         .filter(operations::payment_id.eq_any(&ids))
         .order((operations::payment_id, operations::generation))
-        .select((operations::payment_id, operations::state, operations::attempts))
+        .select((operations::payment_id.assume_not_null(), operations::state, operations::attempts))
         .load(conn)
         .await?;
     let cases = cases::load(conn, &rows).await?;
