@@ -2,6 +2,7 @@
 //! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
 
 mod after;
+mod api;
 mod checker;
 mod credentials;
 mod cron;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use after::{AfterTransfer, FeeBearer, LateAction};
+pub use api::Api;
 pub use cron::Cron;
 pub use database::{Database, DatabaseUrl, Migrate};
 pub use duration::{parse_duration, show_duration};
@@ -92,6 +94,8 @@ pub struct Config {
     pub minimums: BTreeMap<String, i64>,
     /// The endpoint that starts a run from outside.
     pub cron: Cron,
+    /// Who may use the API.
+    pub api: Api,
     /// What is logged and how.
     pub log: Log,
     /// The end.
@@ -110,7 +114,7 @@ impl Config {
     }
 
     /// The keys that hold secrets, whether they are set or not.
-    pub fn secret_keys() -> [&'static str; 5] {
+    pub fn secret_keys() -> [&'static str; 6] {
         keys::SECRETS
     }
 
@@ -175,6 +179,7 @@ impl Config {
             metadata: Metadata::read(r),
             minimums: money::read_minimums(r),
             cron: Cron::read(r),
+            api: Api::read(r),
             log: Log::read(r),
             shutdown: Shutdown::read(r),
             metrics: Metrics::read(r),
@@ -201,6 +206,7 @@ impl Config {
         self.metadata.check(&mut c);
         money::check_minimums(&self.minimums, &mut c);
         self.cron.check(&mut c);
+        self.api.check(&mut c);
         self.log.check(&mut c);
         self.shutdown.check(&mut c);
         self.metrics.check(&self.webhook, &mut c);

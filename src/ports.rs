@@ -5,22 +5,27 @@ mod books;
 mod cron;
 mod desk;
 mod gateway;
+mod history;
 mod inbox;
 mod mailer;
+pub mod shown;
 mod store;
 mod views;
 mod withdrawals;
+mod writes;
 
 pub use asks::*;
 pub use books::*;
 pub use cron::*;
 pub use desk::*;
 pub use gateway::*;
+pub use history::*;
 pub use inbox::*;
 pub use mailer::*;
 pub use store::*;
 pub use views::*;
 pub use withdrawals::*;
+pub use writes::*;
 
 use std::time::Duration;
 

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 
 use super::show;
 use crate::app;
@@ -10,7 +9,7 @@ use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
-use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
+use crate::ports::{Clock, PaymentView, Store, TimelineEntry, shown};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -127,54 +126,5 @@ fn next_look(view: &PaymentView, now: chrono::DateTime<chrono::Utc>) -> String {
 }
 
 fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> Result<()> {
-    let (payment, now) = (&view.case.payment, app::SystemClock.now());
-    let (decision, reasons) = match decide(&view.case, policy, now) {
-        Decision::Release(_) => ("release", vec![]),
-        Decision::Wait(pause) => ("wait", vec![json!({"code": pause.why, "until": pause.until})]),
-        Decision::Hold(reasons) => {
-            let reason = |r: &crate::domain::reason::Reason| json!({"code": r.code(), "sentence": r.sentence()});
-            ("hold", reasons.iter().map(reason).collect())
-        }
-    };
-    show::json(&json!({
-        "id": payment.id,
-        "status": payment.status,
-        "mentor": payment.mentor_id,
-        "booking": payment.booking_id,
-        "currency": payment.currency,
-        "amount": payment.amount,
-        "platform_fee": view.platform_fee_minor,
-        "mentor_due": view.mentor_due_minor,
-        "refunded": payment.refunded,
-        "paid_at": view.paid_at,
-        "dispute_period_ends": payment.window_ends,
-        "decision": decision,
-        "reasons": reasons,
-        "next_check_at": view.next_check_at,
-        "transfer_id": payment.transfer_id,
-        "livemode": payment.livemode,
-        "position": view.case.position.as_ref().map(|_| position_json(view)),
-        "mentor_owes_minor": view.case.debt,
-        "timeline": story,
-    }))
-}
-
-fn position_json(view: &PaymentView) -> serde_json::Value {
-    let Some(position) = &view.case.position else { return serde_json::Value::Null };
-    let transfer = |transfer: &TransferStanding| {
-        json!({
-            "id": transfer.id,
-            "destination": transfer.destination,
-            "amount_minor": transfer.amount,
-            "reversed_minor": transfer.reversed,
-        })
-    };
-    json!({
-        "transfers": position.transfers.iter().map(transfer).collect::<Vec<_>>(),
-        "reversed_by_payoutd_minor": position.reversed_by_us,
-        "restored_minor": position.restored,
-        "netted_minor": position.first.netted,
-        "owed_minor": position.owed,
-        "held_by_mentor_minor": position.held(),
-    })
+    show::json(&shown::explained(view, policy, story, app::SystemClock.now()))
 }

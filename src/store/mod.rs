@@ -9,6 +9,7 @@ mod desk;
 mod migrate;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
 mod pg;
+mod remote;
 mod rows;
 mod schema;
 mod sqlite;

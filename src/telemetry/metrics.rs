@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 25] = [
+pub const FIGURES: [Figure; 26] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -68,6 +68,7 @@ pub const FIGURES: [Figure; 25] = [
     counter("payoutd_stripe_requests_total", "Requests to Stripe, by resource and outcome"),
     histogram("payoutd_stripe_request_seconds", "How long requests to Stripe took, by resource"),
     counter("payoutd_webhooks_total", "Webhooks that came in, by what became of them"),
+    counter("payoutd_api_requests_total", "Requests of the API, by route, method and status"),
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),

@@ -10,8 +10,9 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "accounts",
+    "api_writes",
     "audit_log",
     "debt_entries",
     "disputes",

@@ -13,6 +13,7 @@ pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
 mod figures;
+pub(in crate::store) mod history;
 pub(in crate::store) mod inbox;
 pub(in crate::store) mod ledger;
 pub(in crate::store) mod mentor_accounts;
@@ -29,5 +30,6 @@ pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
+pub(in crate::store) mod writes;
 
 use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, take_snapshot};
