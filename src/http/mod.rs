@@ -25,7 +25,7 @@ use self::error::ErrorAnswer;
 use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
-pub use api::{Api, ApiParts, Route, Scope, mounted};
+pub use api::{Access, Api, ApiParts, Route, Scope, mounted};
 pub use cron::Cron;
 pub use metrics::router as metrics_router;
 pub use serve::serve;

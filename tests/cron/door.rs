@@ -137,6 +137,7 @@ async fn open_with(world: &Arc<World>, cron: Option<Arc<Cron>>) -> SocketAddr {
         health: is.clone(),
         clock: is,
         cron,
+        api: None,
         settings: Settings::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");

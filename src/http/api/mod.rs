@@ -34,7 +34,7 @@ use crate::domain::policy::Policy;
 use crate::ports::{Asks, Books, Clock, Desk, Histories, Store, Withdrawals, Writes};
 
 pub use routes::{Route, mounted};
-pub use scope::Scope;
+pub use scope::{Access, Scope};
 
 /// Whoever sends bad tokens in a loop must not fill the disk with log lines.
 const REFUSALS_LOGGED_PER_MINUTE: usize = 20;
