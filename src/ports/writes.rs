@@ -55,7 +55,7 @@ impl Write {
 
 /// What a write came to, as it is kept for whoever asks again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "snake_case")]
 pub enum WriteAnswer {
     /// Of a completed session.
     Completed {

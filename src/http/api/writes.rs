@@ -16,7 +16,7 @@ pub(super) async fn complete(api: &Api, call: &Call) -> Answered {
     let completed_at = call.fields.time("completed_at")?;
     let payment = api.payment(call).await?.case.payment.id;
     let (answer, _) = once(api, call, "complete", Write::Complete { payment, completed_at }).await?;
-    Answer::ok(json!(answer))
+    Answer::ok(shown(&answer))
 }
 
 pub(super) async fn hold(api: &Api, call: &Call) -> Answered {
@@ -24,7 +24,7 @@ pub(super) async fn hold(api: &Api, call: &Call) -> Answered {
     let view = api.payment(call).await?;
     let (answer, now) = once(api, call, "hold", Write::Hold { payment: view.case.payment.id, reason }).await?;
     let placed = matches!(answer, WriteAnswer::Held { hold: Some(_), .. });
-    let mut body = json!(answer);
+    let mut body = shown(&answer);
     body["warning"] = late(&view);
     Answer::made(&body, now && placed)
 }
@@ -33,7 +33,17 @@ pub(super) async fn lift(api: &Api, call: &Call) -> Answered {
     let reason = call.fields.words("reason", WHY)?;
     let payment: PaymentId = api.payment(call).await?.case.payment.id;
     let (answer, _) = once(api, call, "lift", Write::Lift { payment, reason }).await?;
-    Answer::ok(json!(answer))
+    Answer::ok(shown(&answer))
+}
+
+fn shown(answer: &WriteAnswer) -> Value {
+    match answer {
+        WriteAnswer::Completed { payment, session_completed_at, recorded } => {
+            json!({ "payment": payment, "session_completed_at": session_completed_at, "recorded": recorded })
+        }
+        WriteAnswer::Held { payment, hold } => json!({ "payment": payment, "hold": hold }),
+        WriteAnswer::Lifted { payment, lifted } => json!({ "payment": payment, "lifted": lifted }),
+    }
 }
 
 /// A hold cannot stop a call that is on its way.
