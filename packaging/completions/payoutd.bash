@@ -1936,12 +1936,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__token)
-            opts="-h --ttl --issuer --json --config --help"
+            opts="-h --scope --sub --ttl --issuer --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --scope)
+                    COMPREPLY=($(compgen -W "payouts:run mentor:read admin:read admin:write" -- "${cur}"))
+                    return 0
+                    ;;
+                --sub)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -48,7 +48,7 @@ complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "webhooks" -d 'List,
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "emails" -d 'List emails, and send again those that were given up'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "operations" -d 'List or show writes to Stripe, and look for one whose outcome is unknown'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "migrate" -d 'Bring the database up to date'
-complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once'
+complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once, or for the API'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "sandbox" -d 'Run the Stripe sandbox alone'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c payoutd -n "__fish_payoutd_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command'
@@ -287,8 +287,13 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand operations; and __fish_s
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -l dry-run -d 'Only say what would be run'
 complete -c payoutd -n "__fish_payoutd_using_subcommand migrate" -s h -l help -d 'Print help'
+complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l scope -d 'What it allows: payouts:run for the cron endpoint; mentor:read, admin:read or admin:write for the API, and more than one of these' -r -f -a "payouts:run\t''
+mentor:read\t''
+admin:read\t''
+admin:write\t''"
+complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l sub -d 'Who shows it to the API: with mentor:read the mentor\'s id, else a name for the record' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l ttl -d 'How long it may be used, 1s to 1h' -r
-complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l issuer -d 'Who it says it comes from [default: cron.issuer]' -r
+complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l issuer -d 'Who it says it comes from [default: cron.issuer or api.issuer]' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
 complete -c payoutd -n "__fish_payoutd_using_subcommand token" -l json -d 'Print JSON, for programs'
 complete -c payoutd -n "__fish_payoutd_using_subcommand token" -s h -l help -d 'Print help'
@@ -323,7 +328,7 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_see
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "emails" -d 'List emails, and send again those that were given up'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "operations" -d 'List or show writes to Stripe, and look for one whose outcome is unknown'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "migrate" -d 'Bring the database up to date'
-complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once'
+complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "token" -d 'Mint a token for the cron endpoint, to be used once, or for the API'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "sandbox" -d 'Run the Stripe sandbox alone'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "completions" -d 'Print completions for a shell'
 complete -c payoutd -n "__fish_payoutd_using_subcommand help; and not __fish_seen_subcommand_from serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help" -f -a "man" -d 'Print the manual page, or write one for each command'
