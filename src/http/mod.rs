@@ -93,7 +93,7 @@ pub fn router(state: State) -> Router {
 }
 
 async fn nothing_here(uri: Uri) -> ErrorAnswer {
-    if uri.path().starts_with("/v1/") {
+    if uri.path() == "/v1" || uri.path().starts_with("/v1/") {
         return api::no_such_route();
     }
     let message = "there is nothing here; webhooks go to /webhooks/stripe";

@@ -198,7 +198,7 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
         let answer = send(at, &format!("POST {PATH}"), &headers).await;
         assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{what}");
         assert_eq!(answer.header("www-authenticate"), Some("bearer"), "{what}");
-        bodies.insert(answer.body.to_string());
+        bodies.insert(answer.said().to_string());
     }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(world.runs(), 1);
