@@ -135,8 +135,7 @@ merge_window = "1s"
 
 fn random_secret() -> Result<String> {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| anyhow!("no random bytes can be had for a secret of the demo"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("no random bytes can be had for a secret of the demo"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

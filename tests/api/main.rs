@@ -9,6 +9,7 @@ mod sql;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod command;
 mod document;
 mod door;
 mod history;

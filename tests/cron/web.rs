@@ -28,7 +28,10 @@ impl Answer {
     pub fn said(&self) -> Value {
         let mut error = self.body["error"].clone();
         let named = error.as_object_mut().and_then(|error| error.remove("request_id"));
-        assert!(named.is_some_and(|name| Some(name.as_str().expect("text")) == self.header("x-request-id")), "{self:?}");
+        assert!(
+            named.is_some_and(|name| Some(name.as_str().expect("text")) == self.header("x-request-id")),
+            "{self:?}"
+        );
         error
     }
 

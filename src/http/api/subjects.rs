@@ -25,7 +25,7 @@ impl Subjects {
     pub(super) fn admit(&self, subject: &str, now: DateTime<Utc>) -> Result<(), u32> {
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         if !limits.contains_key(subject) {
-            if limits.len() > 0 && limits.len().is_multiple_of(MANY) {
+            if !limits.is_empty() && limits.len().is_multiple_of(MANY) {
                 limits.retain(|_, limit| !limit.is_idle(now));
             }
             limits.insert(subject.to_owned(), RateLimit::per_minute(self.most));
