@@ -1,5 +1,6 @@
 //! The only place where rooms are wired together: settings in, a working daemon (or a part of one) out.
 
+mod api;
 mod check;
 mod clock;
 mod cron;
@@ -9,18 +10,21 @@ mod health;
 mod lock;
 mod observe;
 mod reload;
+mod tokens;
 mod wiring;
 
+pub use api::mint_api_token;
 pub use check::{CheckState, Finding, check};
 pub use clock::SystemClock;
-pub use cron::{TokenError, mint_token};
+pub use cron::mint_token;
 pub use daemon::{Daemon, Listening};
 pub use lock::LockError;
 pub use observe::Observer;
 pub use reload::Reloaded;
+pub use tokens::TokenError;
 pub use wiring::{AppError, Worker, existing_database, open_database, policy, ready_database};
 
-/// A token for the cron endpoint.
-pub use crate::http::Minted;
+/// What a token of the API may allow, and a token.
+pub use crate::http::{Grant, Minted, SCOPE, Scope};
 /// The sandbox, for those who start one beside the daemon.
 pub use crate::sandbox;

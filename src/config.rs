@@ -2,6 +2,7 @@
 //! Read by main, cli and app only, which hand each room what it needs; no other room knows it.
 
 mod after;
+mod api;
 mod checker;
 mod credentials;
 mod cron;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use after::{AfterTransfer, FeeBearer, LateAction};
+pub use api::Api;
 pub use cron::Cron;
 pub use daily::{Audit, daily};
 pub use database::{Database, DatabaseUrl, Migrate};
@@ -102,6 +104,8 @@ pub struct Config {
     pub onboarding: Onboarding,
     /// The endpoint that starts a run from outside.
     pub cron: Cron,
+    /// Who may use the API.
+    pub api: Api,
     /// What is logged and how.
     pub log: Log,
     /// The end.
@@ -120,7 +124,7 @@ impl Config {
     }
 
     /// The keys that hold secrets, whether they are set or not.
-    pub fn secret_keys() -> [&'static str; 5] {
+    pub fn secret_keys() -> [&'static str; 6] {
         keys::SECRETS
     }
 
@@ -188,6 +192,7 @@ impl Config {
             withdrawal_minimums: onboarding::read_minimums(r),
             onboarding: Onboarding::read(r),
             cron: Cron::read(r),
+            api: Api::read(r),
             log: Log::read(r),
             shutdown: Shutdown::read(r),
             metrics: Metrics::read(r),
@@ -217,6 +222,7 @@ impl Config {
         onboarding::check_minimums(&self.withdrawal_minimums, &mut c);
         self.onboarding.check(&mut c);
         self.cron.check(&mut c);
+        self.api.check(&mut c);
         self.log.check(&mut c);
         self.shutdown.check(&mut c);
         self.metrics.check(&self.webhook, &mut c);

@@ -6,13 +6,16 @@ mod chores;
 mod cron;
 mod desk;
 mod gateway;
+mod history;
 mod inbox;
 mod mailer;
 mod onboarding;
 mod payouts;
+pub mod shown;
 mod store;
 mod views;
 mod withdrawals;
+mod writes;
 
 pub use asks::*;
 pub use books::*;
@@ -20,6 +23,7 @@ pub use chores::*;
 pub use cron::*;
 pub use desk::*;
 pub use gateway::*;
+pub use history::*;
 pub use inbox::*;
 pub use mailer::*;
 pub use onboarding::*;
@@ -27,6 +31,7 @@ pub use payouts::*;
 pub use store::*;
 pub use views::*;
 pub use withdrawals::*;
+pub use writes::*;
 
 use std::time::Duration;
 

@@ -126,7 +126,7 @@ async fn start_with(inbox: Arc<Desk>, ready: bool, settings: Settings) -> Runnin
 async fn start_limited(inbox: Arc<Desk>, ready: bool, settings: Settings, most_connections: usize) -> Running {
     let signatures = Arc::new(Signatures::new(&[SECRET.to_owned().into()], DEFAULT_TOLERANCE).unwrap());
     let health = Arc::new(Pulse(ready));
-    let state = State { inbox, signatures, cron: None, health, clock: Arc::new(StandingClock), settings };
+    let state = State { inbox, signatures, cron: None, api: None, health, clock: Arc::new(StandingClock), settings };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let server = tokio::spawn(serve(listener, router(state), most_connections, stop.clone()));

@@ -84,6 +84,7 @@ pub async fn check(gathered: &Gathered) -> Vec<Finding> {
                 "stripe",
                 "listener",
                 "cron endpoint",
+                "api",
                 "mail",
                 "accounts",
             ];

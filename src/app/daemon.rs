@@ -9,13 +9,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::cron;
 use super::figures::{Gauges, always_shown};
 use super::health::Watch;
 use super::lock::Lock;
 use super::observe::Observer;
 use super::reload::{Exchangeable, Reloaded, SharedSignatures};
 use super::wiring::{AppError, Worker};
+use super::{api, cron};
 use crate::config::Config;
 use crate::http;
 use crate::jobs::GroupInbox;
@@ -56,6 +56,7 @@ impl Daemon {
         let serve = config.require_serve()?;
         let signatures = Signatures::new(&serve.webhook_secrets, config.webhook.tolerance)?;
         let token_keys = cron::token_keys(config)?;
+        let api_keys = api::token_keys(config)?;
         let signatures = SharedSignatures::new(signatures);
         // The ports first: they are the cheapest to find taken.
         let webhooks = bind("webhook.listen", config.webhook.listen).await?;
@@ -70,7 +71,8 @@ impl Daemon {
         worker.jobs.start(&worker.tasks);
         let listener_tasks = TaskTracker::new();
         let most_connections = usize::try_from(config.webhook.max_connections).unwrap_or(256);
-        let router = http::router(state(config, &worker, signatures.clone(), token_keys));
+        let api = api_keys.map(|keys| api::endpoint(config, &worker, keys)).transpose()?;
+        let router = http::router(state(config, &worker, signatures.clone(), token_keys, api));
         listener_tasks.spawn(http::serve(webhooks.0, router, most_connections, worker.stop.clone()));
         if let Some((listener, _)) = scrapes {
             let router = http::metrics_router(Arc::new(gauges(&worker, registry)));
@@ -161,6 +163,7 @@ fn state(
     worker: &Worker,
     signatures: SharedSignatures,
     token_keys: Option<http::Keys>,
+    api: Option<http::Api>,
 ) -> http::State {
     let store: Arc<dyn Store> = Arc::new(worker.database.clone());
     http::State {
@@ -168,6 +171,7 @@ fn state(
         signatures: Arc::new(signatures),
         health: Arc::new(Watch { store, breaker: worker.jobs.breaker(), clock: worker.clock.clone() }),
         cron: token_keys.map(|keys| Arc::new(cron::endpoint(config, worker, keys))),
+        api: api.map(Arc::new),
         clock: worker.clock.clone(),
         settings: http::Settings {
             body_limit_bytes: usize::try_from(config.webhook.body_limit_bytes).unwrap_or(256 * 1024),

@@ -79,9 +79,9 @@ pub enum AppError {
         /// What is wrong.
         why: crate::domain::money::UnknownCurrency,
     },
-    /// What the cron endpoint's tokens are checked with.
+    /// What tokens are checked with.
     #[error("{key}: {what} {why}")]
-    CronKey {
+    TokenKey {
         /// The setting.
         key: &'static str,
         /// The secret or the file.

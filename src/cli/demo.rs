@@ -113,6 +113,8 @@ lease = "20s"
 interval = "500ms"
 [cron]
 jwt_secret = "{cron_secret}"
+[api]
+jwt_secret = "{api_secret}"
 [mail]
 transport = "file"
 file_dir = {mail:?}
@@ -124,6 +126,7 @@ digest = "off"
 "#,
         mail = dir.join("mail"),
         cron_secret = random_secret()?,
+        api_secret = random_secret()?,
     );
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
@@ -133,8 +136,7 @@ digest = "off"
 
 fn random_secret() -> Result<String> {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| anyhow!("no random bytes can be had for the cron endpoint's secret"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("no random bytes can be had for a secret of the demo"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -2,17 +2,16 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 
 use super::show;
 use crate::app;
 use crate::config::Config;
 use crate::domain::adjust::TransferStanding;
 use crate::domain::holding::holding;
-use crate::domain::money::{Currency, MinorUnits};
+use crate::domain::money::MinorUnits;
 use crate::domain::policy::Policy;
 use crate::domain::release::{Decision, decide};
-use crate::ports::{Clock, PaymentView, Store, TimelineEntry};
+use crate::ports::{Clock, PaymentView, Store, TimelineEntry, shown};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -78,7 +77,7 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     line("transfer", payment.transfer_id.as_ref().map_or("-".into(), ToString::to_string));
     line("mode", if payment.livemode { "live".into() } else { "test".into() });
     for (name, minor) in position(view) {
-        line(name, show::signed(paid_in(view), minor));
+        line(name, show::signed(shown::paid_in(view), minor));
     }
     outln!("\nDecision: {}", headline(view, policy, now));
     let paid = payment.transfer_id.is_some();
@@ -91,11 +90,6 @@ fn print(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) {
     outln!("\nWhat happened");
     let rows = story.iter().map(|entry| vec![show::time(entry.at), entry.kind.clone(), entry.what.clone()]);
     outln!("{}", show::table(&["when", "kind", "what"], &[], rows));
-}
-
-/// What the mentor is or was paid in.
-fn paid_in(view: &PaymentView) -> Currency {
-    view.case.position.as_ref().map_or(view.case.payment.pay_currency(), |position| position.currency)
 }
 
 /// Where the mentor's part is, once it was paid: what is nothing is left out, but for what they have of it.
@@ -153,61 +147,5 @@ fn next_look(view: &PaymentView, now: chrono::DateTime<chrono::Utc>) -> String {
 }
 
 fn print_json(view: &PaymentView, policy: &Policy, story: &[TimelineEntry]) -> Result<()> {
-    let (payment, now) = (&view.case.payment, app::SystemClock.now());
-    let (decision, reasons) = match decide(&view.case, policy, now) {
-        Decision::Release(_) => ("release", vec![]),
-        Decision::Wait(pause) => ("wait", vec![json!({"code": pause.why, "until": pause.until})]),
-        Decision::Hold(reasons) => {
-            let reason = |r: &crate::domain::reason::Reason| json!({"code": r.code(), "sentence": r.sentence()});
-            ("hold", reasons.iter().map(reason).collect())
-        }
-    };
-    show::json(&json!({
-        "id": payment.id,
-        "status": payment.status,
-        "mentor": payment.mentor_id,
-        "booking": payment.booking_id,
-        "currency": payment.currency,
-        "amount": payment.amount,
-        "platform_fee": view.platform_fee_minor,
-        "mentor_due": view.mentor_due_minor,
-        "refunded": payment.refunded,
-        "paid_at": view.paid_at,
-        "dispute_period_ends": payment.window_ends,
-        "platform_limit_at": holding(payment, policy, now).map(|holding| holding.limit_at),
-        "decision": decision,
-        "reasons": reasons,
-        "next_check_at": view.next_check_at,
-        "transfer_id": payment.transfer_id,
-        "livemode": payment.livemode,
-        "settled": payment.conversion().map(|by| json!({"currency": by.into, "amount_minor": by.settled})),
-        "mentor_paid_in": paid_in(view),
-        "position": view.case.position.as_ref().map(|_| position_json(view)),
-        "mentor_owes_minor": view.case.debt,
-        "mentor_credit_minor": view.case.credit,
-        "timeline": story,
-    }))
-}
-
-fn position_json(view: &PaymentView) -> serde_json::Value {
-    let Some(position) = &view.case.position else { return serde_json::Value::Null };
-    let transfer = |transfer: &TransferStanding| {
-        json!({
-            "id": transfer.id,
-            "destination": transfer.destination,
-            "amount_minor": transfer.amount,
-            "reversed_minor": transfer.reversed,
-        })
-    };
-    json!({
-        "currency": position.currency,
-        "transfers": position.transfers.iter().map(transfer).collect::<Vec<_>>(),
-        "reversed_by_payoutd_minor": position.reversed_by_us,
-        "restored_minor": position.restored,
-        "netted_minor": position.first.netted,
-        "carried_minor": position.carried,
-        "sent_of_earlier_minor": position.taken,
-        "owed_minor": position.owed,
-        "held_by_mentor_minor": position.held(),
-    })
+    show::json(&shown::explained(view, policy, story, app::SystemClock.now()))
 }

@@ -44,7 +44,6 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::AppError;
 use crate::config::{Config, Gathered, LogFormat};
-use crate::domain::ids::PaymentId;
 use crate::ports::{PaymentRef, StoreError};
 use crate::telemetry;
 
@@ -158,10 +157,11 @@ enum Command {
     /// Bring the database up to date
     #[command(after_help = "Examples:\n  payoutd migrate --dry-run\n  payoutd migrate")]
     Migrate(migrate::MigrateArgs),
-    /// Mint a token for the cron endpoint, to be used once
+    /// Mint a token for the cron endpoint, to be used once, or for the API
     #[command(
         after_help = "Examples:\n  payoutd token --ttl 1m\n  curl -X POST -H \"Authorization: Bearer $(payoutd token)\" \
-        http://127.0.0.1:8080/cron/transfer-funds"
+        http://127.0.0.1:8080/cron/transfer-funds\n  payoutd token --scope admin:read --sub console --ttl 1h\n  \
+        payoutd token --scope mentor:read --sub ada"
     )]
     Token(token::TokenArgs),
     /// Run the Stripe sandbox alone
@@ -296,10 +296,7 @@ fn actor() -> String {
 
 /// A payment as typed: its number, or any of its ids.
 fn payment_ref(typed: &str) -> PaymentRef {
-    match typed.trim_start_matches('#').parse() {
-        Ok(number) => PaymentRef::Number(PaymentId(number)),
-        Err(_) => PaymentRef::Text(typed.to_owned()),
-    }
+    PaymentRef::typed(typed)
 }
 
 /// What to say when nothing has that id.

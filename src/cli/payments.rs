@@ -18,7 +18,7 @@ use crate::domain::money::MinorUnits;
 use crate::domain::payment::PaymentStatus;
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::ports::{Clock, Desk, Listed, Page, PaymentFilter, PaymentView, Store};
+use crate::ports::{Clock, Desk, Listed, Page, PaymentFilter, PaymentView, Store, shown};
 use crate::store::Database;
 
 #[derive(Debug, Args)]
@@ -117,14 +117,14 @@ async fn list(database: &Database, args: &PaymentsArgs, policy: &Policy, mode_kn
     if found.is_empty() {
         mentor_is_known(database, args).await?;
     }
-    let why = |view: &PaymentView| {
-        // Without a Stripe key nobody knows the mode; then the payment's own is taken.
+    // Without a Stripe key nobody knows the mode; then the payment's own is taken.
+    let policy_for = |view: &PaymentView| {
         let livemode = if mode_known { policy.livemode } else { view.case.payment.livemode };
-        show::why(view, &Policy { livemode, ..policy.clone() }, now)
+        Policy { livemode, ..policy.clone() }
     };
     if args.output.json {
         let json = |listed: &Listed<PaymentView>| match listed {
-            Ok(view) => as_json(view, why(view)),
+            Ok(view) => shown::listed(view, &policy_for(view), now),
             Err(unreadable) => json!(unreadable),
         };
         return show::json(&found.iter().map(json).collect::<Vec<_>>());
@@ -135,7 +135,7 @@ async fn list(database: &Database, args: &PaymentsArgs, policy: &Policy, mode_kn
     }
     let header = ["payment", "paid", "booking", "mentor", "to mentor", "status", "why"];
     let line = |listed: &Listed<PaymentView>| match listed {
-        Ok(view) => row(view, why(view)),
+        Ok(view) => row(view, shown::why(view, &policy_for(view), now)),
         Err(unreadable) => show::unreadable(unreadable, header.len()),
     };
     outln!("{}", show::table(&header, &[0, 4], found.iter().map(line)));
@@ -170,30 +170,4 @@ fn row(view: &PaymentView, why: String) -> Vec<String> {
         payment.status.to_string(),
         why,
     ]
-}
-
-fn as_json(view: &PaymentView, why: String) -> serde_json::Value {
-    let payment = &view.case.payment;
-    let reasons: Vec<&str> = payment.hold_reasons.split(',').filter(|code| !code.is_empty()).collect();
-    json!({
-        "id": payment.id,
-        "status": payment.status,
-        "why": why,
-        "reasons": reasons,
-        "mentor": payment.mentor_id,
-        "booking": payment.booking_id,
-        "payment_intent": payment.intent_id,
-        "charge": payment.charge_id,
-        "currency": payment.currency,
-        "amount": payment.amount,
-        "platform_fee": view.platform_fee_minor,
-        "mentor_due": view.mentor_due_minor,
-        "refunded": payment.refunded,
-        "flagged": payment.flag.is_some(),
-        "paid_at": view.paid_at,
-        "dispute_period_ends": payment.window_ends,
-        "next_check_at": view.next_check_at,
-        "transfer_id": payment.transfer_id,
-        "livemode": payment.livemode,
-    })
 }

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use serde_json::json;
 
 use super::lists::{Moment, one_of};
 use super::show;
@@ -11,7 +10,7 @@ use crate::app;
 use crate::config::Config;
 use crate::domain::money::Currency;
 use crate::domain::report::{Period, ReportFigures, by_period};
-use crate::ports::{Books, Clock, PendingPayouts};
+use crate::ports::{Books, Clock, PendingPayouts, shown};
 
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
@@ -39,14 +38,15 @@ pub(super) async fn report(config: &Config, args: ReportArgs) -> Result<()> {
     let since = args.since.unwrap_or(Moment::Ago(TimeDelta::days(30))).start(now);
     let until = args.until.map_or(now, |until| until.end(now));
     let days = database.report(since, until).await?;
+    if args.output.json {
+        let pending = database.pending_payouts().await?;
+        return show::json(&shown::reported((since, until), args.by, days, &pending));
+    }
     let lines = by_period(days.into_iter().map(|day| (day.day, day.currency, day.figures)), args.by);
     if args.csv {
         return csv(&lines);
     }
     let pending = database.pending_payouts().await?;
-    if args.output.json {
-        return as_json((since, until), args.by, &lines, &pending);
-    }
     print((since, until), &lines, &pending);
     Ok(())
 }
@@ -87,25 +87,6 @@ fn print((since, until): (DateTime<Utc>, DateTime<Utc>), lines: &[Line], pending
         let payments = if sum.payments == 1 { "payment" } else { "payments" };
         outln!("  {} for {} {payments}", show::signed(sum.currency, sum.amount_minor), sum.payments);
     }
-}
-
-fn as_json(
-    (since, until): (DateTime<Utc>, DateTime<Utc>),
-    by: Period,
-    lines: &[Line],
-    pending: &[PendingPayouts],
-) -> Result<()> {
-    let period = |(name, currency, figures): &Line| {
-        let mut line = serde_json::to_value(figures)?;
-        line["period"] = json!(name);
-        line["currency"] = json!(currency);
-        line["success_rate_bps"] = json!(figures.success_bps());
-        Ok(line)
-    };
-    let periods = lines.iter().map(period).collect::<Result<Vec<_>>>()?;
-    show::json(&json!({
-        "since": since, "until": until, "by": by, "periods": periods, "pending_payouts": pending,
-    }))
 }
 
 /// As RFC 4180 has it. Periods and currencies hold nothing that would need quotes; that they have them is for programs

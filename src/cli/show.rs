@@ -5,11 +5,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::domain::money::{Currency, MinorUnits};
-use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
-use crate::domain::policy::Policy;
-use crate::domain::reason::Reason;
-use crate::domain::release::{Decision, decide};
-use crate::ports::{Balance, PaymentView, Unreadable};
+pub(super) use crate::ports::shown::{time, waits, why};
+use crate::ports::{Balance, Unreadable};
 
 /// An aligned table; the columns at `right` hold numbers.
 pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -81,41 +78,4 @@ pub(super) fn unreadable(row: &Unreadable, columns: usize) -> Vec<String> {
 pub(super) fn json<T: Serialize>(value: &T) -> Result<()> {
     outln!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
-}
-
-/// Why a payment stands where it stands, in a few words.
-pub(super) fn why(view: &PaymentView, policy: &Policy, now: chrono::DateTime<chrono::Utc>) -> String {
-    let payment = &view.case.payment;
-    let attempts = view.operation.as_ref().map_or(0, |(_, attempts)| *attempts);
-    match (payment.status, decide(&view.case, policy, now)) {
-        (PaymentStatus::Transferred, _) if attempts > 0 => format!("paid at attempt {}", attempts + 1),
-        (PaymentStatus::Transferred, _) => "paid".to_owned(),
-        (PaymentStatus::Failed, _) => view.last_error.clone().unwrap_or_else(|| Reason::FailedForGood.sentence()),
-        (PaymentStatus::Releasing, _) => match &view.operation {
-            Some((state, _)) if state == "unknown" => "its outcome is not known yet; payoutd is finding out".to_owned(),
-            Some((state, _)) if state == "planned" => "Stripe was busy or away; it is tried again".to_owned(),
-            _ => Reason::InFlight.sentence(),
-        },
-        (_, Decision::Hold(reasons)) => reasons.iter().map(Reason::sentence).collect::<Vec<_>>().join("; "),
-        (_, Decision::Wait(pause)) => waits(pause),
-        (_, Decision::Release(plan)) if plan.carried_over > MinorUnits::ZERO => {
-            "due, and too small to be sent alone: the next run carries it over".to_owned()
-        }
-        (_, Decision::Release(_)) => "due: the next run pays it".to_owned(),
-    }
-}
-
-/// Until when a payment waits, and why.
-pub(super) fn waits(pause: Pause) -> String {
-    let why = match pause.why {
-        WaitWhy::Window => "the dispute window is open",
-        WaitWhy::Funds => "waiting for funds on the platform's balance",
-        WaitWhy::Preflight => "its charge could not be read from Stripe; waiting",
-    };
-    format!("{why} until {}", time(pause.until))
-}
-
-/// A time for people.
-pub(super) fn time(at: chrono::DateTime<chrono::Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

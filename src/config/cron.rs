@@ -44,18 +44,26 @@ impl Cron {
     }
 
     pub(super) fn check(&self, c: &mut Checker<'_>) {
-        let secret = self.jwt_secret.as_ref().map(ExposeSecret::expose_secret);
-        // RFC 7518, 3.2: a key of the size of the hash output or larger.
-        c.require(secret.is_none_or(|s| s.len() >= 32), "cron.jwt_secret", || {
-            "is shorter than 32 bytes and could be guessed: make one with `openssl rand -base64 32`".to_owned()
-        });
-        let (secret, pem, jwks) = (secret.is_some(), self.public_key_file.is_some(), self.jwks_file.is_some());
-        let message = |other: &str| format!("is set, and {other} too: only one of them can say which tokens are good");
-        c.require(!(secret && pem), "cron.public_key_file", || message("cron.jwt_secret"));
-        c.require(!(secret && jwks), "cron.jwks_file", || message("cron.jwt_secret"));
-        c.require(!(pem && jwks), "cron.jwks_file", || message("cron.public_key_file"));
+        let files = [self.public_key_file.is_some(), self.jwks_file.is_some()];
+        check_keys(c, "cron", self.jwt_secret.as_ref(), files);
         c.positive("cron.answer_after", self.answer_after);
         let why = "hosted cron services and proxies do not wait longer for an answer";
         c.at_most("cron.answer_after", self.answer_after, LONGEST_ANSWER, why);
     }
+}
+
+/// What tokens are checked with: a secret, a PEM file or a JWKS, and no two of them.
+pub(super) fn check_keys(c: &mut Checker<'_>, section: &str, secret: Option<&SecretString>, [pem, jwks]: [bool; 2]) {
+    let key = |name: &str| format!("{section}.{name}");
+    let secret = secret.map(ExposeSecret::expose_secret);
+    // RFC 7518, 3.2: a key of the size of the hash output or larger.
+    c.require(secret.is_none_or(|s| s.len() >= 32), &key("jwt_secret"), || {
+        "is shorter than 32 bytes and could be guessed: make one with `openssl rand -base64 32`".to_owned()
+    });
+    let secret = secret.is_some();
+    let message =
+        |other: &str| format!("is set, and {section}.{other} too: only one of them can say which tokens are good");
+    c.require(!(secret && pem), &key("public_key_file"), || message("jwt_secret"));
+    c.require(!(secret && jwks), &key("jwks_file"), || message("jwt_secret"));
+    c.require(!(pem && jwks), &key("jwks_file"), || message("public_key_file"));
 }

@@ -5,19 +5,26 @@ pub(super) const PREFIX: &str = "PAYOUTD_";
 
 /// Variables with a name of their own, because other tools use the same name or because it is what
 /// people look for.
-const NAMED: [(&str, &str); 7] = [
+const NAMED: [(&str, &str); 8] = [
     ("database.url", "DATABASE_URL"),
     ("stripe.secret_key", "STRIPE_SECRET_KEY"),
     ("stripe.webhook_secrets", "STRIPE_WEBHOOK_SECRET"),
     ("stripe.api_base", "STRIPE_API_BASE"),
     ("cron.jwt_secret", "CRON_JWT_SECRET"),
+    ("api.jwt_secret", "API_JWT_SECRET"),
     ("mail.admin_email", "ADMIN_EMAIL"),
     ("mail.smtp_url", "SMTP_URL"),
 ];
 
 /// The settings that are secrets: each may also stand in a file of its own.
-pub(super) const SECRETS: [&str; 5] =
-    ["database.url", "stripe.secret_key", "stripe.webhook_secrets", "cron.jwt_secret", "mail.smtp_url"];
+pub(super) const SECRETS: [&str; 6] = [
+    "database.url",
+    "stripe.secret_key",
+    "stripe.webhook_secrets",
+    "cron.jwt_secret",
+    "api.jwt_secret",
+    "mail.smtp_url",
+];
 
 /// `STRIPE_SECRET_KEY` → `STRIPE_SECRET_KEY_FILE`, which names a file that holds the secret.
 pub(super) fn file_variable(name: &str) -> String {

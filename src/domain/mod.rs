@@ -7,6 +7,7 @@ pub mod ask;
 pub mod asked;
 pub mod assemble;
 pub mod breaker;
+pub mod brief;
 pub mod capture;
 pub mod conversion;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub mod retry;
 pub mod session;
 pub mod settle;
 pub mod timetable;
+pub mod transfer_order;
 pub mod triage;
 mod turn;
 pub mod withdrawal;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::State;
 use super::error::ErrorAnswer;
 use super::rate::RateLimit;
-use super::token::{Accepted, TokenCheck};
+use super::token::{Accepted, TokenCheck, bearer};
 use crate::domain::ids::RunId;
 use crate::ports::{NoRun, RunCounts, RunOutcome, RunTrigger, StoreError, Trigger, UsedTokens};
 
@@ -117,22 +117,6 @@ fn done(outcome: RunOutcome) -> Result<Response, ErrorAnswer> {
     }
     let done = Done { run_id: outcome.run_id, processed: transferred, failed, held, total: looked_at };
     Ok(Json(done).into_response())
-}
-
-/// The one token of the one `Authorization` header; the scheme's case does not matter (RFC 9110, 11.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, String> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().map_err(|_| "the Authorization header is no text")?,
-        (None, _) => return Err("there is no Authorization header".into()),
-        (Some(_), Some(_)) => return Err("there are several Authorization headers".into()),
-    };
-    let (scheme, token) = value.split_once(' ').ok_or("the Authorization header has no token")?;
-    let token = token.trim_matches(' ');
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.contains([' ', ',']) {
-        return Err("the Authorization header is not `Bearer` and one token".into());
-    }
-    Ok(token)
 }
 
 impl Cron {

@@ -1,6 +1,8 @@
-//! The listener: takes webhooks in, starts runs for who may, answers for the daemon's health. It never reads an event beyond its head, and
-//! says 200 to a webhook only after the inbox has it committed.
+//! The listener: takes webhooks in, starts runs for who may, answers the API and for the daemon's health. It never reads an
+//! event beyond its head, and says 200 to a webhook only after the inbox has it committed.
 
+mod api;
+mod body;
 mod cron;
 mod error;
 mod health;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
 
@@ -23,11 +25,13 @@ use self::error::ErrorAnswer;
 use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
+pub use api::{Access, Api, ApiParts, Route, Scope, mounted};
 pub use cron::Cron;
 pub use metrics::router as metrics_router;
 pub use serve::serve;
 pub use token::{
-    Accepted, KeyError, Keys, LONGEST_LIFETIME, MintError, Minted, Parties, Refusal, SCOPE, TokenCheck, mint,
+    Accepted, Bearer, Grant, KeyError, Keys, LONGEST_LIFETIME, MintError, Minted, Parties, Refusal, SCOPE, TokenCheck,
+    mint, mint_for,
 };
 
 /// What the listener needs of the other rooms.
@@ -39,6 +43,8 @@ pub struct State {
     pub signatures: Arc<dyn SignatureCheck>,
     /// The cron endpoint, where there is a key for it.
     pub cron: Option<Arc<Cron>>,
+    /// The API, where there is a key for it.
+    pub api: Option<Arc<Api>>,
     /// Who knows whether the daemon is well.
     pub health: Arc<dyn Health>,
     /// What time it is.
@@ -79,16 +85,19 @@ pub fn router(state: State) -> Router {
         .route("/cron/transfer-funds", trigger)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .fallback(async || {
-            ErrorAnswer::new(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "there is nothing here; webhooks go to /webhooks/stripe",
-            )
-        })
+        .merge(api::router(state.api.as_ref(), &state.settings))
+        .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
         .layer(middleware::from_fn_with_state(request_ids, request_id::mark))
+}
+
+async fn nothing_here(uri: Uri) -> ErrorAnswer {
+    if uri.path() == "/v1" || uri.path().starts_with("/v1/") {
+        return api::no_such_route();
+    }
+    let message = "there is nothing here; webhooks go to /webhooks/stripe";
+    ErrorAnswer::new(StatusCode::NOT_FOUND, "not_found", message)
 }
 
 async fn wrong_method() -> ErrorAnswer {

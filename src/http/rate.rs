@@ -19,6 +19,12 @@ impl RateLimit {
         Self { most, let_in: Mutex::default() }
     }
 
+    /// Whether nobody was let in within the last minute.
+    pub(super) fn is_idle(&self, now: DateTime<Utc>) -> bool {
+        let let_in = self.let_in.lock().unwrap_or_else(PoisonError::into_inner);
+        let_in.back().is_none_or(|at| *at > now || now - *at >= MINUTE)
+    }
+
     /// Lets one in, or says in how many seconds the next may come.
     pub(super) fn admit(&self, now: DateTime<Utc>) -> Result<(), u32> {
         let mut let_in = self.let_in.lock().unwrap_or_else(PoisonError::into_inner);

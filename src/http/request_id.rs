@@ -16,6 +16,16 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Scanners ask for very long paths.
 const LONGEST_LOGGED_PATH: usize = 100;
 
+tokio::task_local! {
+    /// Of the request that this task answers.
+    static CURRENT: String;
+}
+
+/// The name of the request that is being answered, for those who answer it; `None` where requests have no names.
+pub(super) fn current() -> Option<String> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
 /// Counts requests from a start, so that no two of a daemon's life have one name, and those of its next life differ.
 #[derive(Debug)]
 pub(super) struct RequestIds {
@@ -40,7 +50,7 @@ pub(super) async fn mark(State(ids): State<Arc<RequestIds>>, request: Request, n
         let begin = Instant::now();
         let method = request.method().clone();
         let path: String = request.uri().path().chars().take(LONGEST_LOGGED_PATH).collect();
-        let mut response = next.run(request).await;
+        let mut response = CURRENT.scope(id.clone(), next.run(request)).await;
         // The id is digits, letters and a dash, which a header always takes.
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(X_REQUEST_ID, value);

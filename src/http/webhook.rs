@@ -2,23 +2,18 @@
 //! be read; what is not authentic leaves no trace but a log line. Bodies are never logged.
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State as Extract};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
-use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::error::ErrorAnswer;
-use super::{Settings, State};
+use super::{State, body};
 use crate::domain::event::{self, Head};
 use crate::ports::{Kept, NewEvent, SignatureError, StoreError};
 
-/// A body over the limit is read on up to here and thrown away, since a sender that is cut off in the middle of
-/// sending does not read the answer that says why.
-const MOST_THROWN_AWAY_BYTES: u64 = 4 * 1024 * 1024;
 const RETRY_AFTER_S: u32 = 30;
 
 pub(super) async fn receive(
@@ -26,7 +21,7 @@ pub(super) async fn receive(
     request: Request,
 ) -> Result<Json<serde_json::Value>, ErrorAnswer> {
     let (head, body) = request.into_parts();
-    let body = read(body, &head.headers, &state.settings).await?;
+    let body = body::read(body, &head.headers, &state.settings).await?;
     let now = state.clock.now();
     let signature = signature_header(&head.headers);
     if let Err(error) = state.signatures.check(signature.as_deref(), &body, now) {
@@ -36,29 +31,6 @@ pub(super) async fn receive(
     }
     keep(&state, new_event(body, now)).await?;
     Ok(Json(json!({ "received": true })))
-}
-
-async fn read(mut body: Body, headers: &HeaderMap, settings: &Settings) -> Result<Vec<u8>, ErrorAnswer> {
-    let limit = settings.body_limit_bytes;
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|bytes| bytes > MOST_THROWN_AWAY_BYTES.max(limit as u64)) {
-        return Err(too_large(limit));
-    }
-    let mut kept = Vec::new();
-    let mut seen = 0_u64;
-    let reading = async {
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
-            seen += data.len() as u64;
-            if seen <= limit as u64 {
-                kept.extend_from_slice(&data);
-            } else if seen > MOST_THROWN_AWAY_BYTES {
-                break;
-            }
-        }
-        if seen > limit as u64 { Err(too_large(limit)) } else { Ok(kept) }
-    };
-    timeout(settings.read_timeout, reading).await.unwrap_or_else(|_| Err(too_slow(settings)))
 }
 
 /// Several headers of a name stand for one list, and a value that is no text cannot fit.
@@ -162,18 +134,4 @@ fn not_believed(error: &SignatureError) -> ErrorAnswer {
 fn not_kept() -> ErrorAnswer {
     let message = "the event could not be stored and is not acknowledged; send it again";
     ErrorAnswer::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message).retry_after_s(RETRY_AFTER_S)
-}
-
-fn too_large(limit: usize) -> ErrorAnswer {
-    let message = format!("the body is longer than the limit of {limit} bytes");
-    ErrorAnswer::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
-}
-
-fn broken_off() -> ErrorAnswer {
-    ErrorAnswer::new(StatusCode::BAD_REQUEST, "body_incomplete", "the body ended before it was complete")
-}
-
-fn too_slow(settings: &Settings) -> ErrorAnswer {
-    let message = format!("the body did not arrive within {} ms", settings.read_timeout.as_millis());
-    ErrorAnswer::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message)
 }

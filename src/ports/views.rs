@@ -17,6 +17,16 @@ pub enum PaymentRef {
     Text(String),
 }
 
+impl PaymentRef {
+    /// As it is typed: its number, or any of its ids.
+    pub fn typed(text: &str) -> Self {
+        match text.trim_start_matches('#').parse() {
+            Ok(number) => Self::Number(PaymentId(number)),
+            Err(_) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
 /// A payment as it is shown.
 #[derive(Debug, Clone)]
 pub struct PaymentView {

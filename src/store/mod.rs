@@ -12,6 +12,7 @@ mod payout_rows;
 mod payouts;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
 mod pg;
+mod remote;
 mod rows;
 mod schema;
 mod sqlite;

@@ -337,6 +337,13 @@ tables! {
         expires_at -> Instant,
         used_at -> Instant,
     }
+    api_writes (key) {
+        key -> Text,
+        actor -> Text,
+        content -> Text,
+        answer -> Nullable<Text>,
+        at -> Instant,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(

@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 27] = [
+pub const FIGURES: [Figure; 28] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -69,6 +69,7 @@ pub const FIGURES: [Figure; 27] = [
     counter("payoutd_stripe_requests_total", "Requests to Stripe, by resource and outcome"),
     histogram("payoutd_stripe_request_seconds", "How long requests to Stripe took, by resource"),
     counter("payoutd_webhooks_total", "Webhooks that came in, by what became of them"),
+    counter("payoutd_api_requests_total", "Requests of the API, by route, method and status"),
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),

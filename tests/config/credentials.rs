@@ -11,11 +11,12 @@ use tempfile::TempDir;
 use super::env;
 
 /// Every secret: its key, its variable, and values of it that are told apart.
-const SECRETS: [(&str, &str); 5] = [
+const SECRETS: [(&str, &str); 6] = [
     ("database.url", "DATABASE_URL"),
     ("stripe.secret_key", "STRIPE_SECRET_KEY"),
     ("stripe.webhook_secrets", "STRIPE_WEBHOOK_SECRET"),
     ("cron.jwt_secret", "CRON_JWT_SECRET"),
+    ("api.jwt_secret", "API_JWT_SECRET"),
     ("mail.smtp_url", "SMTP_URL"),
 ];
 
@@ -24,7 +25,7 @@ fn secret(variable: &str, by: &str) -> String {
         "DATABASE_URL" => format!("postgres://u:planted-{by}@db/pay"),
         "STRIPE_SECRET_KEY" => format!("sk_test_planted{by}"),
         "STRIPE_WEBHOOK_SECRET" => format!("whsec_planted{by}"),
-        "CRON_JWT_SECRET" => format!("planted-planted-planted-planted-{by}"),
+        "CRON_JWT_SECRET" | "API_JWT_SECRET" => format!("planted-planted-planted-planted-{by}"),
         _ => format!("smtps://u:planted-{by}@mx.example.com"),
     }
 }
@@ -38,6 +39,7 @@ fn held(config: &Config, key: &str) -> String {
             secrets.join(",")
         }
         "cron.jwt_secret" => config.cron.jwt_secret.as_ref().expect("set").expose_secret().to_owned(),
+        "api.jwt_secret" => config.api.jwt_secret.as_ref().expect("set").expose_secret().to_owned(),
         _ => {
             let (user, password) = config.mail.smtp.as_ref().expect("set").credentials.as_ref().expect("given");
             format!("smtps://{user}:{}@mx.example.com", password.expose_secret())

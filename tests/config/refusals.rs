@@ -208,6 +208,14 @@ fn every_rule_has_its_words() {
             "payoutd.toml:3: cron.jwks_file: is set, and cron.public_key_file too: only one of them can say which tokens are good",
         ),
         (
+            "[api]\njwt_secret = \"0123456789abcdef0123456789abcdef\"\njwks_file = \"/k.json\"",
+            "payoutd.toml:3: api.jwks_file: is set, and api.jwt_secret too: only one of them can say which tokens are good",
+        ),
+        (
+            "[api]\nrequests_per_minute = 6001",
+            "payoutd.toml:2: api.requests_per_minute: is out of range: write a number from 1 to 6000",
+        ),
+        (
             "[cron]\nanswer_after = \"2m\"",
             "payoutd.toml:2: cron.answer_after: 2m is too long: write at most 1m, since hosted cron services and proxies do not wait longer for an answer",
         ),

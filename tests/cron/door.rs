@@ -137,6 +137,7 @@ async fn open_with(world: &Arc<World>, cron: Option<Arc<Cron>>) -> SocketAddr {
         health: is.clone(),
         clock: is,
         cron,
+        api: None,
         settings: Settings::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
@@ -197,7 +198,7 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
         let answer = send(at, &format!("POST {PATH}"), &headers).await;
         assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{what}");
         assert_eq!(answer.header("www-authenticate"), Some("bearer"), "{what}");
-        bodies.insert(answer.body.to_string());
+        bodies.insert(answer.said().to_string());
     }
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     assert_eq!(world.runs(), 1);

@@ -24,6 +24,17 @@ impl Answer {
         self.body["error"]["code"].as_str().unwrap_or_else(|| panic!("no error: {self:?}"))
     }
 
+    /// What an error says, but for the request's own name.
+    pub fn said(&self) -> Value {
+        let mut error = self.body["error"].clone();
+        let named = error.as_object_mut().and_then(|error| error.remove("request_id"));
+        assert!(
+            named.is_some_and(|name| Some(name.as_str().expect("text")) == self.header("x-request-id")),
+            "{self:?}"
+        );
+        error
+    }
+
     pub fn run_id(&self) -> i64 {
         self.body["run_id"].as_i64().unwrap_or_else(|| panic!("no run: {self:?}"))
     }

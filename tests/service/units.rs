@@ -30,7 +30,9 @@ fn what_a_person_must_mend_is_not_tried_again_and_again() {
 #[test]
 fn every_secret_is_handed_over_under_the_name_that_is_looked_for() {
     let daemon = unit("payoutd.service");
-    for variable in ["DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "CRON_JWT_SECRET", "SMTP_URL"] {
+    let variables =
+        ["DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "CRON_JWT_SECRET", "API_JWT_SECRET", "SMTP_URL"];
+    for variable in variables {
         let name = variable.to_lowercase();
         for line in
             [format!("LoadCredential={name}:/etc/payoutd/credentials/{name}"), format!("SetCredential={name}:\\n")]

@@ -10,8 +10,9 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 24] = [
     "accounts",
+    "api_writes",
     "audit_log",
     "daily_chores",
     "debt_entries",

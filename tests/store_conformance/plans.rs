@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use payoutd::domain::hold::Subject;
-use payoutd::domain::ids::PaymentId;
-use payoutd::ports::{Chores, PaymentRef, Store};
+use payoutd::domain::ids::{MentorId, PaymentId};
+use payoutd::domain::money::Currency;
+use payoutd::ports::{Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Store};
 use payoutd::store::Database;
 use serde_json::{Value, json};
 
@@ -254,6 +255,7 @@ async fn what_is_read_depends_on_what_is_due() {
     assert_reads_little("a look for emails", &read, 10);
     questions_are_answered_through_indexes(&w).await;
     daily_chores_read_what_is_open(&w).await;
+    pages_cost_what_they_hold(&w).await;
 }
 
 /// What is done once a day reads what is recent, old or open, and no whole table.
@@ -268,6 +270,26 @@ async fn daily_chores_read_what_is_open(w: &World) {
     for plan in &read.plans {
         assert!(plan.seq_scans().is_empty(), "the digest scans a whole table: {}\n{:#}", plan.statement, plan.root);
     }
+}
+
+/// Mentor m1 has a history of 100,000 entries, of which a page is read; and where it ends, the next goes on.
+async fn pages_cost_what_they_hold(w: &World) {
+    let mentor = || MentorId::new("m1");
+    let mut after = None;
+    for page in ["the first page", "the second", "the third"] {
+        let (found, read) = reading(w, async |s| s.history(mentor(), after, 50).await.expect("read")).await;
+        assert_eq!(found.len(), 50, "{page}");
+        assert_reads_little(&format!("{page} of a history"), &read, 400);
+        after = found.last().map(|last| HistoryPlace { journal: last.journal, currency: last.currency });
+    }
+    let deep = Some(HistoryPlace { journal: 100_000, currency: Currency::parse("usd").expect("known") });
+    let (_, read) = reading(w, async |s| s.history(mentor(), deep, 50).await.expect("read")).await;
+    assert_reads_little("a page far down a history", &read, 400);
+    let filter = PaymentFilter { mentor: Some(MentorId::new("m9")), ..PaymentFilter::default() };
+    let page = Page::newest(10);
+    let (found, read) = reading(w, async |s| s.search_payments(filter, page).await.expect("read")).await;
+    assert_eq!(found.len(), 10);
+    assert_reads_little("a page of a mentor's payments", &read, 200);
 }
 
 /// What people and webhooks ask is answered by what they ask for, however much is stored.

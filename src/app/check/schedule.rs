@@ -1,13 +1,18 @@
-//! When the next run is due, and whether the cron endpoint has a key for its tokens.
+//! When the next run is due, and whether the cron endpoint and the API have keys for their tokens.
 
 use super::Finding;
-use crate::app::{SystemClock, cron};
+use crate::app::{AppError, SystemClock, api, cron};
 use crate::config::Config;
 use crate::domain::timetable::Timetable;
+use crate::http::Keys;
 use crate::ports::Clock;
 
-pub(super) fn look(config: &Config) -> [Finding; 2] {
-    [next_run(config), endpoint(config)]
+pub(super) fn look(config: &Config) -> [Finding; 3] {
+    [
+        next_run(config),
+        endpoint("cron endpoint", cron::token_keys(config), &config.cron.audience),
+        endpoint("api", api::token_keys(config), &config.api.audience),
+    ]
 }
 
 fn next_run(config: &Config) -> Finding {
@@ -24,11 +29,10 @@ fn next_run(config: &Config) -> Finding {
     }
 }
 
-fn endpoint(config: &Config) -> Finding {
-    let name = "cron endpoint";
-    match cron::token_keys(config) {
+fn endpoint(name: &'static str, keys: Result<Option<Keys>, AppError>, audience: &str) -> Finding {
+    match keys {
         Ok(Some(keys)) => {
-            let (algorithms, audience) = (keys.algorithms(), &config.cron.audience);
+            let algorithms = keys.algorithms();
             Finding::ok(name, format!("takes tokens signed with {algorithms} for `{audience}`"))
         }
         Ok(None) => Finding::ok(name, "there is none, since no key for its tokens is set"),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::app::sandbox::Sandbox;
-use crate::app::{self, Daemon, SystemClock};
+use crate::app::{self, Daemon, Grant, SystemClock};
 use crate::cli::show;
 use crate::config::Config;
 use crate::domain::money::MinorUnits;
@@ -109,14 +109,19 @@ pub(super) fn print(report: &Report, dir: &Path, address: SocketAddr) {
     outln!("  {program} --config {config} retry B-112");
 }
 
-/// How to ask for a run from outside, with a token that can be used once.
+/// How to ask from outside: for a run, with a token that can be used once, and over the API.
 pub(super) fn print_cron(config: &Config, dir: &Path, address: SocketAddr) -> Result<()> {
     const AN_HOUR: Duration = Duration::from_secs(3_600);
-    let minted = app::mint_token(&config.cron, AN_HOUR, None, &SystemClock)?;
+    let for_run = app::mint_token(&config.cron, AN_HOUR, None, &SystemClock)?;
+    let grant = Grant { scope: "admin:read", subject: Some("demo") };
+    let for_api = app::mint_api_token(&config.api, grant, AN_HOUR, None, &SystemClock)?;
     let (program, config) = (program(), config_path(dir));
     outln!("\nOr have a run done, as a cron service would, with a token that is good once and for an hour:");
-    outln!("  curl -X POST -H 'Authorization: Bearer {}' http://{address}/cron/transfer-funds", minted.token);
+    outln!("  curl -X POST -H 'Authorization: Bearer {}' http://{address}/cron/transfer-funds", for_run.token);
     outln!("Another token: {program} --config {config} token");
+    outln!("\nOr read the same over the API, as an admin's own console would:");
+    outln!("  curl -H 'Authorization: Bearer {}' http://{address}/v1/payments", for_api.token);
+    outln!("Another token: {program} --config {config} token --scope admin:write --sub backend");
     Ok(())
 }
 

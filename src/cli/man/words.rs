@@ -14,7 +14,7 @@ const FILES: [(&str, &str); 5] = [
     (
         "/etc/payoutd/credentials/",
         "The secrets, one a file, root's alone: stripe_secret_key, stripe_webhook_secret, smtp_url, cron_jwt_secret, \
-         database_url. systemd hands them to the daemon.",
+         api_jwt_secret, database_url. systemd hands them to the daemon.",
     ),
     (
         "/var/lib/payoutd/",
@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 5] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 12] = [
+const ENVIRONMENT: [(&str, &str); 13] = [
     ("STRIPE_SECRET_KEY", "The platform's key, sk_… or rk_…"),
     ("STRIPE_WEBHOOK_SECRET", "The signing secrets of the webhook endpoints, with commas between them."),
     ("STRIPE_API_BASE", "Where Stripe answers; the sandbox's address for a trial."),
@@ -36,8 +36,10 @@ const ENVIRONMENT: [(&str, &str); 12] = [
     ("SMTP_URL", "smtps://user:password@host:465 or smtp://user:password@host:587."),
     ("ADMIN_EMAIL", "Who is told when a payout needs a person."),
     ("CRON_JWT_SECRET", "What tokens for the cron endpoint are signed with, 32 bytes or more."),
+    ("API_JWT_SECRET", "What tokens for the API are signed with, 32 bytes or more."),
     (
-        "STRIPE_SECRET_KEY_FILE, STRIPE_WEBHOOK_SECRET_FILE, DATABASE_URL_FILE, SMTP_URL_FILE, CRON_JWT_SECRET_FILE",
+        "STRIPE_SECRET_KEY_FILE, STRIPE_WEBHOOK_SECRET_FILE, DATABASE_URL_FILE, SMTP_URL_FILE, CRON_JWT_SECRET_FILE, \
+         API_JWT_SECRET_FILE",
         "A file that holds the secret instead.",
     ),
     (

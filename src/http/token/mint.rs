@@ -44,13 +44,38 @@ struct Claims<'a> {
     exp: i64,
     jti: &'a str,
     scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
 }
 
-/// Makes a token that can be used once, until `ttl` is over.
+/// What a token allows, and whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant<'a> {
+    /// Scopes, with spaces between.
+    pub scope: &'a str,
+    /// Who is to show it, where that matters.
+    pub subject: Option<&'a str>,
+}
+
+/// Makes a token for a run, that can be used once until `ttl` is over.
 ///
 /// # Errors
 /// When `ttl` is not from a second to an hour, or there is no randomness.
 pub fn mint(secret: &SecretString, parties: &Parties, ttl: Duration, now: DateTime<Utc>) -> Result<Minted, MintError> {
+    mint_for(secret, parties, Grant { scope: SCOPE, subject: None }, ttl, now)
+}
+
+/// Makes a token that allows what is said.
+///
+/// # Errors
+/// When `ttl` is not from a second to an hour, or there is no randomness.
+pub fn mint_for(
+    secret: &SecretString,
+    parties: &Parties,
+    grant: Grant<'_>,
+    ttl: Duration,
+    now: DateTime<Utc>,
+) -> Result<Minted, MintError> {
     let ttl = TimeDelta::seconds(i64::try_from(ttl.as_secs()).map_err(|_| MintError::Lifetime)?);
     if ttl < TimeDelta::seconds(1) || ttl > LONGEST_LIFETIME {
         return Err(MintError::Lifetime);
@@ -63,7 +88,8 @@ pub fn mint(secret: &SecretString, parties: &Parties, ttl: Duration, now: DateTi
         iat: now.timestamp(),
         exp: expires_at.timestamp(),
         jti: &jti,
-        scope: SCOPE,
+        scope: grant.scope,
+        sub: grant.subject,
     };
     let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     let token = encode(&Header::new(Algorithm::HS256), &claims, &key);

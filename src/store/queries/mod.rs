@@ -18,6 +18,7 @@ pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod digest;
 mod disputes;
 mod figures;
+pub(in crate::store) mod history;
 pub(in crate::store) mod holding;
 pub(in crate::store) mod inbox;
 mod intent;
@@ -42,5 +43,6 @@ mod unread;
 pub(in crate::store) mod versions;
 pub(in crate::store) mod views;
 pub(in crate::store) mod withdrawals;
+pub(in crate::store) mod writes;
 
 use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, take_snapshot};

@@ -66,7 +66,7 @@ pub(in crate::store) async fn make(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Request, TxError> {
-    // The payment's lock keeps two requests under one key from meeting.
+    // The payment's lock keeps two requests for it under one key from meeting.
     let row = payments::table.find(new.payment_id.0).select(PaymentRow::as_select());
     let Some(row) = locked!(row).first::<PaymentRow>(conn).await.optional()? else {
         return Ok(Request::NoSuchPayment);
@@ -78,16 +78,24 @@ pub(in crate::store) async fn make(
         Ask::Amount(amount) => Some(amount),
         Ask::All | Ask::ByPolicy => None,
     };
-    let id: i64 = diesel::insert_into(requests::table)
+    let id: Option<i64> = diesel::insert_into(requests::table)
         .values((
             (requests::payment_id.eq(new.payment_id.0), requests::amount.eq(amount)),
             (requests::currency.eq(&new.currency), requests::by_policy.eq(new.ask == Ask::ByPolicy)),
             (requests::reason.eq(&new.reason), requests::request_key.eq(&new.request_key)),
             (requests::requested_by.eq(&new.requested_by), requests::requested_at.eq(Timestamp::from(now))),
         ))
+        .on_conflict(requests::request_key)
+        .do_nothing()
         .returning(requests::id)
         .get_result(conn)
-        .await?;
+        .await
+        .optional()?;
+    let Some(id) = id else {
+        // Of another payment, whose lock this is not.
+        let known = known(conn, new.request_key.as_deref()).await?;
+        return Ok(Request::KeyTaken(known.ok_or(diesel::result::Error::NotFound)?));
+    };
     let case = cases::load(conn, std::slice::from_ref(&row)).await?.pop();
     let request = case.as_ref().and_then(|case| case.asked.requests.iter().find(|request| request.id.0 == id));
     if let (Some(case), Some(request)) = (&case, request)
