@@ -94,6 +94,12 @@ _payoutd() {
             payoutd,webhooks)
                 cmd="payoutd__subcmd__webhooks"
                 ;;
+            payoutd,withdraw)
+                cmd="payoutd__subcmd__withdraw"
+                ;;
+            payoutd,withdrawals)
+                cmd="payoutd__subcmd__withdrawals"
+                ;;
             payoutd__subcmd__config,help)
                 cmd="payoutd__subcmd__config__subcmd__help"
                 ;;
@@ -202,6 +208,12 @@ _payoutd() {
             payoutd__subcmd__help,webhooks)
                 cmd="payoutd__subcmd__help__subcmd__webhooks"
                 ;;
+            payoutd__subcmd__help,withdraw)
+                cmd="payoutd__subcmd__help__subcmd__withdraw"
+                ;;
+            payoutd__subcmd__help,withdrawals)
+                cmd="payoutd__subcmd__help__subcmd__withdrawals"
+                ;;
             payoutd__subcmd__help__subcmd__config,show)
                 cmd="payoutd__subcmd__help__subcmd__config__subcmd__show"
                 ;;
@@ -219,6 +231,9 @@ _payoutd() {
                 ;;
             payoutd__subcmd__help__subcmd__mentor,list)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__list"
+                ;;
+            payoutd__subcmd__help__subcmd__mentor,onboard)
+                cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__onboard"
                 ;;
             payoutd__subcmd__help__subcmd__mentor,show)
                 cmd="payoutd__subcmd__help__subcmd__mentor__subcmd__show"
@@ -256,6 +271,9 @@ _payoutd() {
             payoutd__subcmd__mentor,list)
                 cmd="payoutd__subcmd__mentor__subcmd__list"
                 ;;
+            payoutd__subcmd__mentor,onboard)
+                cmd="payoutd__subcmd__mentor__subcmd__onboard"
+                ;;
             payoutd__subcmd__mentor,show)
                 cmd="payoutd__subcmd__mentor__subcmd__show"
                 ;;
@@ -270,6 +288,9 @@ _payoutd() {
                 ;;
             payoutd__subcmd__mentor__subcmd__help,list)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__list"
+                ;;
+            payoutd__subcmd__mentor__subcmd__help,onboard)
+                cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__onboard"
                 ;;
             payoutd__subcmd__mentor__subcmd__help,show)
                 cmd="payoutd__subcmd__mentor__subcmd__help__subcmd__show"
@@ -335,7 +356,7 @@ _payoutd() {
 
     case "${cmd}" in
         payoutd)
-            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help"
+            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -677,7 +698,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help)
-            opts="serve check config demo run status payments runs explain hold lift retry refund complete mentor audit report webhooks emails operations migrate token sandbox completions man help"
+            opts="serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -901,7 +922,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor)
-            opts="add list show balance"
+            opts="add list show onboard balance"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -943,6 +964,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__mentor__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__mentor__subcmd__onboard)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1250,6 +1285,34 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__help__subcmd__withdraw)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__withdrawals)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__hold)
             opts="-h --mentor --reason --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1328,7 +1391,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor)
-            opts="-h --config --help add list show balance help"
+            opts="-h --config --help add list show onboard balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1394,7 +1457,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__mentor__subcmd__help)
-            opts="add list show balance help"
+            opts="add list show onboard balance help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1463,6 +1526,20 @@ _payoutd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        payoutd__subcmd__mentor__subcmd__help__subcmd__onboard)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         payoutd__subcmd__mentor__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1485,6 +1562,40 @@ _payoutd() {
             fi
             case "${prev}" in
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__mentor__subcmd__onboard)
+            opts="-h --email --name --country --account --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --email)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --country)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2144,6 +2255,58 @@ _payoutd() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__withdraw)
+            opts="-h --amount --currency --instant --key --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --amount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --currency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__withdrawals)
+            opts="-h --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1,3 +1,5 @@
+//! Tables and properties of what a withdrawal comes to.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tables of what follows from an attempt at a payout.
+
 use super::*;
 use crate::domain::facts::Stamp;
 use crate::domain::ids::{AccountId, EventId, IdempotencyKey, MentorId, OperationId, PayoutId};

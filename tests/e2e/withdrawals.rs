@@ -281,6 +281,7 @@ on_both_databases! {
         let through = AccountChange::Transfers { status: CapabilityStatus::Active, disabled_reason: None };
         town.sandbox.change_account(account, through).expect("changed");
         town.deliver().await;
+        town.next_second().await;
         town.run().await;
         town.deliver().await;
         let interval = async || town.sql.words("payout_interval", "accounts").await;
