@@ -17,3 +17,5 @@ mod refund;
 mod refusals;
 #[path = "cli/shown.rs"]
 mod shown;
+#[path = "cli/withdraw.rs"]
+mod withdraw;

@@ -148,7 +148,7 @@ fn the_sql_that_readme_shows_flags_a_payment_and_takes_it_back() {
          platform_fee_bps, next_check_at) VALUES (42, 'pi_1', false, 'paid', 'usd', 1000, 100, 900, 1000, NULL)");
 
     let shown = fenced("sql");
-    assert_eq!(shown.len(), 5, "{shown:?}");
+    assert_eq!(shown.len(), 6, "{shown:?}");
     for line in &shown {
         assert_eq!(run(line), 1, "{line}");
     }

@@ -116,7 +116,12 @@ pub fn conclude(
                 Done::Account(account) => Some(account.clone()),
                 _ => None,
             };
-            AccountConclusion { next: Next::confirmed(op, done.id()), account, notices: Vec::new() }
+            // The account's own id stands with the operation that made it, and an id stands once.
+            let done_as = match op.order {
+                Order::Schedule(_) => format!("{}:{MANUAL}", done.id()),
+                _ => done.id().to_owned(),
+            };
+            AccountConclusion { next: Next::confirmed(op, &done_as), account, notices: Vec::new() }
         }
         Turn::On(next) => {
             let notices = unknown(op, case, &next, policy, now).into_iter().collect();

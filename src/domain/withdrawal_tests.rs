@@ -1,3 +1,7 @@
+//! Tables and properties of what a withdrawal comes to.
+
+//! Tables and properties of what a withdrawal comes to.
+
 use proptest::prelude::*;
 
 use super::*;

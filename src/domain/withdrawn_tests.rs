@@ -1,3 +1,7 @@
+//! Tables of what follows from an attempt at a payout.
+
+//! What an attempt to pay out comes to, by tables.
+
 use super::*;
 use crate::domain::facts::Stamp;
 use crate::domain::ids::{AccountId, EventId, IdempotencyKey, MentorId, OperationId, PayoutId};

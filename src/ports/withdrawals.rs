@@ -34,7 +34,7 @@ pub struct WithdrawalView {
     pub mentor: MentorId,
     /// In minor units, as it was asked for; `None` for all that is available.
     pub amount: Option<i64>,
-    /// In what, where that was said.
+    /// In what, where that was said, or where it was paid out.
     pub currency: Option<String>,
     /// How fast.
     pub speed: Speed,

@@ -114,6 +114,8 @@ on_both_databases! {
         ask(&town, "", "").await;
         stand(&town, &["failed 5000", "in_transit 9000"]).await;
         assert_eq!(paid_out(&town), [5_000, 9_000]);
+        let view = town.store.withdrawals(MentorId::new("ada"), None, 10).await.expect("read").remove(0);
+        assert_eq!((view.amount, view.currency.as_deref(), view.paid_out), (None, Some("usd"), Some(9_000)));
         books_are_right(&town).await;
     }
 
@@ -281,10 +283,12 @@ on_both_databases! {
         let through = AccountChange::Transfers { status: CapabilityStatus::Active, disabled_reason: None };
         town.sandbox.change_account(account, through).expect("changed");
         town.deliver().await;
+        town.next_second().await;
         town.run().await;
         town.deliver().await;
         let interval = async || town.sql.words("payout_interval", "accounts").await;
         assert_eq!(interval().await, ["manual"]);
+        assert_eq!(town.sql.words("kind || ' ' || state", "operations ORDER BY id").await, ["account confirmed", "schedule confirmed"]);
         town.next_second().await;
         town.by_hand(&format!("/v1/accounts/{account}"), None, "settings[payouts][schedule][interval]=weekly").await;
         town.deliver().await;

@@ -329,7 +329,7 @@ fn a_configuration_that_is_wrong_is_shown_whole() {
     );
     let checked = Checked::of(&world);
     assert_eq!(checked.code, Some(1));
-    checked.says("configuration", "fail", &["payoutd.toml:14: release.schedule", "write \"0 * * * * *\""]);
+    checked.says("configuration", "fail", &["payoutd.toml:15: release.schedule", "write \"0 * * * * *\""]);
     checked.says("configuration", "fail", &["release.time_zone", "did you mean \"Europe/Berlin\"?"]);
     for rest in ["secret", "database", "stripe", "mail", "listener", "accounts"] {
         checked.says(rest, "skipped", &["the configuration is wrong"]);

@@ -28,7 +28,7 @@ fn every_value_with_where_it_came_from() {
         ("release.schedule", "release.schedule 0 * * * * * default".to_owned()),
         ("release.time_zone", "release.time_zone Europe/Berlin environment PAYOUTD_RELEASE_TIME_ZONE".to_owned()),
         ("window.dispute_window", "window.dispute_window 72h default".to_owned()),
-        ("log.format", format!("log.format json {dir}/payoutd.toml:14")),
+        ("log.format", format!("log.format json {dir}/payoutd.toml:15")),
         ("stripe.secret_key", format!("stripe.secret_key (set) {dir}/payoutd.toml:3")),
         ("stripe.webhook_secrets", format!("stripe.webhook_secrets (set) {dir}/payoutd.toml:4")),
         ("mail.contact", "mail.contact - default".to_owned()),
@@ -57,6 +57,7 @@ fn only_what_is_set_and_as_json() {
     let set = [
         "log.format",
         "mail.admin_email",
+        "mail.digest",
         "mail.transport",
         "metrics.listen",
         "state_dir",
@@ -66,7 +67,7 @@ fn only_what_is_set_and_as_json() {
         "webhook.listen",
     ];
     assert_eq!(keys, set);
-    let key = &json["settings"][6];
+    let key = &json["settings"][7];
     assert_eq!((&key["secret"], &key["value"], &key["is_default"]), (&true.into(), &"(set)".into(), &false.into()));
     assert_eq!(json["problems"], serde_json::json!([]));
     let all = end_of(&mut world.payoutd(&["config", "show", "--json"])).1;
@@ -83,7 +84,7 @@ fn with_errors_it_shows_what_it_merged_and_then_the_errors() {
     assert_eq!(code, Some(3), "{text}");
     assert!(shown(&text, "fees.platform_fee_bps").contains(" 900 "));
     assert!(shown(&text, "release.batch_size").contains("(not valid)"));
-    assert!(text.contains("payoutd.toml:16: release.batch_size: expected a whole number"), "{text}");
+    assert!(text.contains("payoutd.toml:17: release.batch_size: expected a whole number"), "{text}");
     // A secret under the wrong key.
     world.configure(&CONFIG.replace("[mail]", "[mail]\nplatform_name = \"sk_live_planted\""));
     let (code, text) = end_of(&mut world.payoutd(&["config", "show"]));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{MentorId, PaymentId};
 use payoutd::domain::money::Currency;
-use payoutd::ports::{Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Store};
+use payoutd::ports::{Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store};
 use payoutd::store::Database;
 use serde_json::{Value, json};
 
@@ -58,6 +58,11 @@ const OTHERS: &str = "
             ('transfer', 'mentor_funds', -9000)) AS e (kind, account, amount) ON e.kind = j.kind;
     INSERT INTO refunds (stripe_refund_id, stripe_charge_id, amount, currency, status, told_at, rank, event_id)
         SELECT 're_' || n, 'ch_' || n, 1, 'usd', 'failed', '{paid}', 0, '' FROM generate_series(1, 50000) AS n;
+    INSERT INTO payouts (stripe_payout_id, stripe_account_id, amount, currency, status, told_at, rank, event_id, to_post)
+        SELECT 'po_' || n, 'acct_' || n % 20000, 1, 'usd', 'paid', '{paid}', 2, '', false FROM generate_series(1, 50000) AS n;
+    INSERT INTO payout_requests (mentor_id, amount, currency, state)
+        SELECT 'm' || n % 20000, 1, 'usd', 'paid' FROM generate_series(1, 50000) AS n;
+    INSERT INTO payout_requests (mentor_id, amount, currency) VALUES ('m7', 1000, 'usd');
     INSERT INTO refund_requests (payment_id, amount, reason, state)
         SELECT n, 1, 'x', 'refused' FROM generate_series(1, 50000) AS n;
     INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
@@ -308,6 +313,14 @@ async fn questions_are_answered_through_indexes(w: &World) {
     assert_reads_little("the oldest event", &read, 10);
     let (_, read) = reading(w, async |s| s.next_operation_at().await.expect("read")).await;
     assert_reads_little("the next operation", &read, 10);
+    let (picked, read) =
+        reading(w, async |s| s.pick_withdrawals(100, hour(2_000), hour(999)).await.expect("picked").0).await;
+    assert_eq!(picked.len(), 1);
+    assert_reads_little("a look at withdrawals", &read, 20);
+    let (_, read) = reading(w, async |s| s.accounts_to_schedule(20).await.expect("read")).await;
+    assert_reads_little("a look at accounts", &read, 10);
+    let (_, read) = reading(w, async |s| s.post_payouts(hour(999)).await.expect("posted")).await;
+    assert_reads_little("posting payouts", &read, 10);
 
     // Mentor m9 has 50 payments, of which the triggers wake those that are not transferred.
     let on = Subject::Mentor(payoutd::domain::ids::MentorId::new("m9"));

@@ -1,6 +1,7 @@
 -- The way back exists only while nothing of the new kinds is recorded: money that moved is not forgotten.
 DROP VIEW mentor_balances;
 ALTER TABLE ledger_journals DROP COLUMN payout_id;
+DROP INDEX accounts_to_schedule;
 ALTER TABLE accounts DROP COLUMN charges_enabled, DROP COLUMN requirements, DROP COLUMN payout_interval;
 DROP TRIGGER mentors_own_payouts ON mentors;
 DROP FUNCTION payouts_of_new_mentor();

@@ -9,6 +9,7 @@ BEGIN
 END;
 DROP INDEX ledger_journals_by_payout;
 ALTER TABLE ledger_journals DROP COLUMN payout_id;
+DROP INDEX accounts_to_schedule;
 ALTER TABLE accounts DROP COLUMN charges_enabled;
 ALTER TABLE accounts DROP COLUMN requirements;
 ALTER TABLE accounts DROP COLUMN payout_interval;

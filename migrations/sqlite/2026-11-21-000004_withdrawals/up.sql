@@ -110,6 +110,9 @@ END;
 ALTER TABLE accounts ADD COLUMN charges_enabled BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE accounts ADD COLUMN requirements TEXT NOT NULL DEFAULT ''; -- what Stripe asks for now, in its words, with commas between
 ALTER TABLE accounts ADD COLUMN payout_interval TEXT;                  -- when Stripe pays out by itself: daily, weekly, monthly; manual: never
+-- Serves: finding accounts that are to be set to manual payouts.
+CREATE INDEX accounts_to_schedule ON accounts (stripe_account_id) WHERE details_submitted AND transfers = 'active'
+    AND deauthorized_at IS NULL AND (payout_interval IS NULL OR payout_interval <> 'manual');
 
 -- A journal is of a payment, or of a payout.
 ALTER TABLE ledger_journals ADD COLUMN payout_id TEXT REFERENCES payouts (stripe_payout_id);

@@ -91,7 +91,7 @@ pub(in crate::store) async fn to_schedule(conn: &mut Conn, limit: i64) -> Result
         .select(operations::id);
     let rows: Vec<(String, String)> = accounts::table
         .inner_join(mentors::table.on(mentors::stripe_account_id.eq(accounts::stripe_account_id.nullable())))
-        .filter(accounts::details_submitted.eq(true).and(accounts::transfers.eq("active")))
+        .filter(accounts::details_submitted.and(accounts::transfers.eq("active")))
         .filter(accounts::deauthorized_at.is_null())
         .filter(accounts::payout_interval.is_null().or(accounts::payout_interval.ne(MANUAL)))
         .filter(diesel::dsl::not(diesel::dsl::exists(asked)))

@@ -8,10 +8,11 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::{Conn, WRITE_ENTRIES, WRITE_JOURNALS};
-use crate::domain::ids::MentorId;
+use super::{Conn, WRITE_ENTRIES, WRITE_JOURNALS, ledger};
+use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::ledger::{Account, JournalKind, Line, Sums, difference, is_balanced, payout_entries};
 use crate::domain::money::Currency;
+use crate::domain::policy::Policy;
 use crate::ports::StoreError;
 use crate::store::db::TxError;
 use crate::store::payout_rows::PayoutRow;
@@ -22,10 +23,21 @@ use crate::store::types::{Instant, Timestamp};
 /// Posted in one transaction at most.
 const AT_ONCE: i64 = 500;
 
+/// Posts what was just told, of these payments and of payouts.
+pub(super) async fn post_told(
+    conn: &mut Conn,
+    payments: &[PaymentKey],
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    ledger::post_keys(conn, payments, policy, now).await?;
+    post_waiting(conn, now).await.map(|_| ())
+}
+
 /// Posts what changed and is not posted, but for what somebody else is posting.
 pub(in crate::store) async fn post_waiting(conn: &mut Conn, now: DateTime<Utc>) -> Result<usize, TxError> {
     let waiting = payouts::table
-        .filter(payouts::to_post.eq(true))
+        .filter(payouts::to_post)
         .order(payouts::stripe_payout_id)
         .limit(AT_ONCE)
         .select(PayoutRow::as_select());
@@ -63,7 +75,7 @@ pub(super) async fn post_all(conn: &mut Conn, now: DateTime<Utc>) -> Result<usiz
     diesel::update(payouts::table).set(payouts::to_post.eq(true)).execute(conn).await?;
     let mut written = 0;
     loop {
-        let waiting = payouts::table.filter(payouts::to_post.eq(true)).count();
+        let waiting = payouts::table.filter(payouts::to_post).count();
         let before: i64 = waiting.get_result(conn).await?;
         written += post_waiting(conn, now).await?;
         // What cannot be read stays.

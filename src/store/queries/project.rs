@@ -50,10 +50,7 @@ pub(in crate::store) async fn project(
         touched.extend(outcome.clone().ok().flatten());
         settle(conn, event, outcome, policy, now).await?;
     }
-    let posted = async |conn: &mut Conn| {
-        ledger::post_keys(conn, &touched, policy, now.into()).await?;
-        payout_ledger::post_waiting(conn, now.into()).await.map(|_| ())
-    };
+    let posted = async |conn: &mut Conn| payout_ledger::post_told(conn, &touched, policy, now.into()).await;
     match conn.transaction::<_, TxError, _>(posted).await {
         Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
         // What Stripe told is kept in any case; what is missing is posted when the payment is next looked at.

@@ -33,9 +33,10 @@ pub(in crate::store) async fn make(
     if lock_mentor(conn, &new.mentor_id).await?.is_none() {
         return Ok(Withdraw::NoSuchMentor);
     }
-    if let Some(known) = known(conn, new).await? {
+    if let Some(mut known) = known(conn, new).await? {
         let asked = (new.amount, new.currency.as_ref(), new.speed);
         let same = (known.amount, known.currency.as_ref(), known.speed) == asked;
+        say_currencies(conn, std::slice::from_mut(&mut known)).await?;
         return Ok(if same { Withdraw::Known(known) } else { Withdraw::KeyTaken(known) });
     }
     let id: i64 = diesel::insert_into(requests::table)
@@ -84,7 +85,26 @@ pub(in crate::store) async fn list(
         found = found.filter(requests::id.lt(before.0));
     }
     let rows: Vec<WithdrawalRow> = found.select(WithdrawalRow::as_select()).load(conn).await?;
-    Ok(rows.into_iter().map(WithdrawalRow::view).collect::<Result<_, StoreError>>()?)
+    let mut views = rows.into_iter().map(WithdrawalRow::view).collect::<Result<Vec<_>, StoreError>>()?;
+    say_currencies(conn, &mut views).await?;
+    Ok(views)
+}
+
+/// Where it was left open in which currency to withdraw, what was paid out says it.
+async fn say_currencies(conn: &mut Conn, views: &mut [WithdrawalView]) -> Result<(), TxError> {
+    let open = |view: &&mut WithdrawalView| view.currency.is_none();
+    let sent: Vec<String> =
+        views.iter_mut().filter(open).filter_map(|view| view.payout.as_ref()).map(ToString::to_string).collect();
+    if sent.is_empty() {
+        return Ok(());
+    }
+    let told = payouts::table.filter(payouts::stripe_payout_id.eq_any(sent));
+    let told: Vec<(String, String)> = told.select((payouts::stripe_payout_id, payouts::currency)).load(conn).await?;
+    let told: HashMap<String, String> = told.into_iter().collect();
+    for view in views.iter_mut().filter(open) {
+        view.currency = view.payout.as_ref().and_then(|payout| told.get(payout.as_str())).cloned();
+    }
+    Ok(())
 }
 
 /// Locks a mentor's row.
