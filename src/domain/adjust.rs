@@ -1,7 +1,7 @@
 //! After the transfer: what of it is to be taken back, or given again, since the facts have changed. It looks at how much
 //! the mentor should hold by now and how much they do, so that the same facts in any order end in the same amounts.
 
-use super::dispute::{Dispute, Standing, standing};
+use super::dispute::{Dispute, Standing, is_appeal, standing};
 use super::ids::PaymentId;
 use super::money::MinorUnits;
 use super::operation::{Order, ReversalOrder, TransferOrder};
@@ -113,6 +113,8 @@ fn dispute_counts(dispute: &Dispute, case: &Case, policy: &Policy) -> bool {
     }
     match standing(&dispute.status) {
         Standing::Lost => true,
+        // It was lost, and the bank has the money until the appeal is won.
+        Standing::Open if is_appeal(&dispute.status) => true,
         Standing::Open => policy.after.open_dispute == LateAction::Reverse,
         // Nobody knows what it means: a person is told, and no money moves.
         Standing::Unknown | Standing::Cleared => false,
@@ -162,11 +164,14 @@ fn give_back(case: &Case, position: &Position, policy: &Policy, under: MinorUnit
         return Finding::Settled;
     }
     let gone = gone_cause(case, position, policy);
-    if position.owed > MinorUnits::ZERO {
+    let restorable = restorable(case, position, policy);
+    // What they paid off in vain is paid to them before more is forgiven: that could come out as paid off in vain, too.
+    let repays = position.repayable > MinorUnits::ZERO && restorable > MinorUnits::ZERO && gone.is_some();
+    if position.owed > MinorUnits::ZERO && !repays {
         let cause = gone.or_else(|| position.answered.last().map(|(cause, _)| cause.clone())).unwrap_or_default();
         return Finding::Due(adjustment(case, position, &cause, Action::Forgive(under.min(position.owed))));
     }
-    let amount = under.min(restorable(case, position, policy));
+    let amount = under.min(restorable);
     let Some(cause) = gone.filter(|_| amount > MinorUnits::ZERO) else { return Finding::Settled };
     match restore_order(case, position, policy, amount) {
         Ok(_) if is_carried(amount, position, policy) => {
@@ -184,6 +189,8 @@ fn is_carried(amount: MinorUnits, position: &Position, policy: &Policy) -> bool 
 /// What we took, and have not given again, of what nothing that still stands justifies.
 fn restorable(case: &Case, position: &Position, policy: &Policy) -> MinorUnits {
     let justified = position.first.gross.saturating_sub(target(case, position, policy, None));
+    // What is still owed is taken already, and not by us from their account.
+    let justified = justified.saturating_sub(position.owed);
     let taken = add(position.reversed_by_us, position.repayable);
     taken.saturating_sub(position.restored).saturating_sub(justified)
 }

@@ -239,10 +239,11 @@ fn a_refund_that_failed_after_all_is_paid_again() {
 fn disputes_by_status() {
     let reverses = policy(LateAction::Reverse, LateAction::Alert);
     let alerts = policy(LateAction::Alert, LateAction::Alert);
-    let cases: [(&Policy, &str, i64); 10] = [
+    let cases: [(&Policy, &str, i64); 11] = [
         (&alerts, "warning_needs_response", 0),
         (&alerts, "needs_response", 0),
         (&alerts, "lost", 9_000),
+        (&alerts, "appeal_under_review", 9_000),
         (&alerts, "won", 0),
         (&alerts, "a_new_word", 0),
         (&reverses, "warning_needs_response", 9_000),

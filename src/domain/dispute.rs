@@ -48,6 +48,11 @@ pub fn standing(status: &str) -> Standing {
     }
 }
 
+/// Whether a dispute that was lost is looked at again.
+pub fn is_appeal(status: &str) -> bool {
+    matches!(status, "appeal_needs_response" | "appeal_under_review")
+}
+
 /// Orders statuses told in the same second: the later stage of a dispute's life is the higher.
 pub fn rank(status: &str) -> i16 {
     match status {

@@ -152,17 +152,18 @@ impl Jobs {
     pub fn start(self: &Arc<Self>, tasks: &TaskTracker) {
         self.start_unscheduled(tasks);
         tasks.spawn(schedule::keep_time(self.clone()));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Daily, &[Chore::PlatformLimit, Chore::Digest]));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Audit, &[Chore::Audit]));
     }
 
-    /// The same without the schedule, whose ticks come by the machine's own clock: runs are kicked from outside.
+    /// The same without what is scheduled, since the schedule's ticks come by the machine's own clock: runs are kicked
+    /// from outside.
     pub fn start_unscheduled(self: &Arc<Self>, tasks: &TaskTracker) {
         tasks.spawn(release::wake_held_by_settings(self.clone()));
         tasks.spawn(project::keep_projecting(self.clone()));
         tasks.spawn(release::keep_releasing(self.clone()));
         tasks.spawn(rescue::keep_rescuing(self.clone()));
         tasks.spawn(mail::keep_mailing(self.clone()));
-        tasks.spawn(daily::keep_daily(self.clone(), Loop::Daily, &[Chore::PlatformLimit, Chore::Digest]));
-        tasks.spawn(daily::keep_daily(self.clone(), Loop::Audit, &[Chore::Audit]));
     }
 
     /// The breaker, for health.
