@@ -1,0 +1,156 @@
+//! The simulation: payoutd's real loops on a simulated clock, with SQLite, the sandbox in process, and everything that can
+//! go wrong by chance. One seed is one life, the same each time. Lives of one thread share nothing.
+//!
+//! `tests/sim` runs many of them; here are a few, and the proof that the auditor sees what it is there for.
+
+#![recursion_limit = "256"]
+
+mod auditor;
+mod chance;
+mod daemon;
+mod mutations;
+mod play;
+mod post;
+mod sql;
+mod storage;
+mod stripe;
+mod time;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mutations::Mutation;
+use payoutd::domain::policy::{MetadataNames, Policy, RetryPolicy};
+use play::{Life, play};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Seeds of a test run; `tests/sim` says how many and from where.
+const SEEDS: u64 = 40;
+
+/// What drives SQLite for all simulations.
+fn backstage() -> Handle {
+    static BACKSTAGE: OnceLock<Runtime> = OnceLock::new();
+    let start = || Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    BACKSTAGE.get_or_init(start).handle().clone()
+}
+
+/// Where files are fast: in memory, if the machine has such a place.
+fn memory() -> PathBuf {
+    let shm = Path::new("/dev/shm");
+    if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() }
+}
+
+/// An empty database with its schema, made once.
+fn template() -> &'static [u8] {
+    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let dir = tempfile::tempdir_in(memory()).expect("a directory");
+        let path = dir.path().join("template.db");
+        let url = format!("sqlite://{}", path.display());
+        backstage().block_on(async {
+            let database = payoutd::store::Database::open_with(&url, 1, policy().into()).expect("a database");
+            database.migrate().await.expect("migrated");
+        });
+        sql::run(&path.to_string_lossy(), "PRAGMA wal_checkpoint(TRUNCATE)");
+        std::fs::read(path).expect("readable")
+    })
+}
+
+fn policy() -> Policy {
+    let list = |name: &str| vec![name.to_owned()];
+    Policy {
+        livemode: false,
+        platform_fee_bps: u16::try_from(auditor::FEE_BPS).expect("small"),
+        dispute_window: play::WINDOW,
+        minimums: Default::default(),
+        names: MetadataNames {
+            mentor_id: list("mentorUserId"),
+            booking_id: list("bookingId"),
+            ..MetadataNames::default()
+        },
+        admin_email: "admin@example.com".into(),
+        retry: RetryPolicy { absence_grace: Duration::from_secs(900), ..RetryPolicy::default() },
+        after: Default::default(),
+        require_completion: false,
+        cancellation: Default::default(),
+        capture: Default::default(),
+        sending: Default::default(),
+        letters: Default::default(),
+        withdrawals: Default::default(),
+        onboarding: Default::default(),
+    }
+}
+
+/// Lives these seeds on so many threads. Answers the sums, or the first seed that failed.
+fn live(first: u64, seeds: u64, threads: u64, show: bool) -> Result<Life, String> {
+    let next = AtomicU64::new(0);
+    let done = AtomicU64::new(0);
+    let work = || -> Result<Life, String> {
+        let mut sum = Life::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            if number >= seeds {
+                return Ok(sum);
+            }
+            let life = play(first + number, None).inspect_err(|_| next.store(seeds, Ordering::SeqCst))?;
+            sum = add(sum, life);
+            let done = done.fetch_add(1, Ordering::SeqCst) + 1;
+            if show && (done % 500 == 0 || done == seeds) {
+                eprintln!("{done} of {seeds} seeds");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let sums = workers.into_iter().map(|worker| worker.join().expect("no panic"));
+        sums.collect::<Result<Vec<_>, _>>().map(|sums| sums.into_iter().fold(Life::default(), add))
+    })
+}
+
+fn add(sum: Life, life: Life) -> Life {
+    Life {
+        payments: sum.payments + life.payments,
+        transfers: sum.transfers + life.transfers,
+        calls: sum.calls + life.calls,
+        kills: sum.kills + life.kills,
+        trace: Vec::new(),
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}
+
+#[test]
+fn nothing_is_paid_twice_and_nothing_is_lost() {
+    let (first, seeds) = (number("PAYOUTD_SIM_FIRST", 1), number("PAYOUTD_SIM_SEEDS", SEEDS));
+    let began = std::time::Instant::now();
+    let life =
+        live(first, seeds, number("PAYOUTD_SIM_THREADS", 2), seeds > SEEDS).unwrap_or_else(|why| panic!("{why}"));
+    println!(
+        "{seeds} seeds from {first}: {} payments, {} transfers, {} calls to Stripe, {} daemons killed, {} s; no violation",
+        life.payments,
+        life.transfers,
+        life.calls,
+        life.kills,
+        began.elapsed().as_secs()
+    );
+}
+
+#[test]
+fn a_seed_is_the_same_life_each_time() {
+    for seed in [3, 17] {
+        assert_eq!(play(seed, None), play(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+fn each_mutation_of_the_core_is_caught() {
+    for mutation in Mutation::ALL {
+        let caught = (1..=60).find_map(|seed| play(seed, Some(mutation)).err());
+        let why = caught.unwrap_or_else(|| panic!("nobody noticed {mutation:?}"));
+        println!("{mutation:?}: {}", why.lines().next().unwrap_or_default());
+    }
+}

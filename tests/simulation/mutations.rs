@@ -1,0 +1,92 @@
+//! Deliberate faults of the core, as they would look from its ports. The auditor must find each of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use payoutd::domain::ids::IdempotencyKey;
+use payoutd::domain::outcome::Attempted;
+use payoutd::domain::triage::{Failure, Refusal};
+use payoutd::ports::{NewEvent, Outcome};
+
+use crate::sql;
+use crate::storage::Shared;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// Each attempt has a key of its own.
+    KeyNotStable,
+    /// The claim does not look at the flag again.
+    FlagNotRechecked,
+    /// A lost answer counts as a refusal.
+    UnknownIsFailed,
+    /// Whoever brings an outcome has the lease.
+    LeaseNotFenced,
+    /// Of each kind of event only the first is kept.
+    EventKeptOnceAKind,
+}
+
+static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
+
+impl Mutation {
+    pub const ALL: [Mutation; 5] = [
+        Mutation::KeyNotStable,
+        Mutation::FlagNotRechecked,
+        Mutation::UnknownIsFailed,
+        Mutation::LeaseNotFenced,
+        Mutation::EventKeptOnceAKind,
+    ];
+
+    pub fn key(self, key: &IdempotencyKey) -> IdempotencyKey {
+        match self {
+            Self::KeyNotStable => {
+                let number = NEXT_KEY.fetch_add(1, Ordering::SeqCst);
+                IdempotencyKey::new(format!("{key}:{number}"))
+            }
+            _ => key.clone(),
+        }
+    }
+
+    pub fn outcomes(self, shared: &Arc<Shared>, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        for outcome in &mut outcomes {
+            match (self, &outcome.attempted) {
+                (Self::UnknownIsFailed, Attempted::Failed(Failure::NoAnswer(_) | Failure::Unreadable { .. })) => {
+                    let refusal = Refusal { status: 400, code: "no_answer".into(), ..Refusal::default() };
+                    outcome.attempted = Attempted::Failed(Failure::Refused(refusal));
+                }
+                (Self::LeaseNotFenced, _) => {
+                    let from = format!("operations WHERE id = {}", outcome.operation.id);
+                    let epoch = sql::number(&shared.path, "lease_epoch", &from);
+                    outcome.operation.lease_epoch = epoch.unwrap_or(outcome.operation.lease_epoch);
+                }
+                _ => {}
+            }
+        }
+        outcomes
+    }
+
+    pub fn events(self, shared: &Arc<Shared>, events: Vec<NewEvent>) -> Vec<NewEvent> {
+        if self != Self::EventKeptOnceAKind {
+            return events;
+        }
+        let known = |event: &NewEvent| {
+            sql::number(&shared.path, "count(*)", &format!("webhook_events WHERE type = '{}'", event.kind))
+        };
+        events.into_iter().filter(|event| known(event) == Some(0)).collect()
+    }
+
+    /// Hides the flags from the claim. Answers whose.
+    pub fn before_claim(self, shared: &Arc<Shared>) -> Vec<i64> {
+        if self != Self::FlagNotRechecked {
+            return Vec::new();
+        }
+        let flagged = sql::numbers(&shared.path, "id", "payments WHERE dispute_requested = 1");
+        sql::run(&shared.path, "UPDATE payments SET dispute_requested = 0 WHERE dispute_requested = 1");
+        flagged
+    }
+
+    pub fn after_claim(self, shared: &Arc<Shared>, flagged: &[i64]) {
+        for id in flagged {
+            sql::run(&shared.path, &format!("UPDATE payments SET dispute_requested = 1 WHERE id = {id}"));
+        }
+    }
+}

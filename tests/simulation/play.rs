@@ -1,0 +1,641 @@
+//! One seed, one life: customers, banks, admins and faults by chance, until all is over; then whatever is due must come.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use payoutd::app::sandbox::{
+    DisputeStatus, Fault, FaultMatch, FaultRule, NewAccount, NewDispute, NewRefund, Pay, ServerErrorPoint, Settings,
+    SourceLimit,
+};
+use payoutd::domain::hold::Subject;
+use payoutd::domain::ids::{AccountId, MentorId, PaymentId};
+use payoutd::domain::policy::Policy;
+use payoutd::ports::{Books, MentorChange, Store};
+use payoutd::store::Database;
+
+use crate::auditor::{Auditor, Charge, Witness};
+use crate::chance::Chance;
+use crate::daemon::Daemon;
+use crate::mutations::Mutation;
+use crate::post::{Delivered, Post};
+use crate::sql;
+use crate::storage::Shared;
+use crate::stripe::{self, Stripe, Wire};
+use crate::time::Time;
+
+/// What a life came to: counts for people, and a trace that is the same for the same seed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Life {
+    pub payments: u64,
+    pub transfers: u64,
+    pub calls: u64,
+    pub kills: u64,
+    pub trace: Vec<String>,
+}
+
+struct Booking {
+    name: String,
+    charge: String,
+    amount: i64,
+    refunded: i64,
+    dispute: Option<(String, DisputeStatus)>,
+    is_flagged: bool,
+}
+
+pub struct Play {
+    chance: Chance,
+    time: Arc<Time>,
+    stripe: stripe::Shared,
+    storage: Arc<Shared>,
+    faults: Arc<AtomicBool>,
+    delivered: Delivered,
+    policy: Arc<Policy>,
+    daemons: Vec<Daemon>,
+    mentors: Vec<String>,
+    bookings: Vec<Booking>,
+    flagged: BTreeMap<String, Vec<(u64, Option<u64>)>>,
+    auditor: Auditor,
+    /// Events to be delivered, and when.
+    on_the_way: VecDeque<(i64, String)>,
+    told: usize,
+    started: u64,
+    life: Life,
+    _dir: tempfile::TempDir,
+}
+
+const STEPS: u64 = 70;
+
+/// Lives one life. The error says what went wrong, with the trace up to there.
+pub fn play(seed: u64, mutation: Option<Mutation>) -> Result<Life, String> {
+    let mut play = Play::new(seed, mutation);
+    let lived = play.lives();
+    lived.map_err(|why| {
+        let tail = play.life.trace.len().saturating_sub(60);
+        format!("seed {seed}: {why}\n{}", play.life.trace[tail..].join("\n"))
+    })?;
+    Ok(play.life)
+}
+
+impl Play {
+    fn new(seed: u64, mutation: Option<Mutation>) -> Play {
+        let mut chance = Chance::new(seed);
+        let dir = tempfile::Builder::new().prefix("payoutd-sim-").tempdir_in(crate::memory()).expect("a directory");
+        let path = dir.path().join("payoutd.db").to_string_lossy().into_owned();
+        std::fs::write(&path, crate::template()).expect("writable");
+        let policy = Arc::new(crate::policy());
+        let backstage = crate::backstage();
+        let guard = backstage.enter();
+        let database = Database::open_with(&format!("sqlite://{path}"), 2, policy.clone()).expect("a database");
+        drop(guard);
+        let settings = Settings {
+            source_limit: SourceLimit::ChargeAmount,
+            settlement_delay_s: chance.of(&[0, 86_400]),
+            seed,
+            ..Settings::default()
+        };
+        let faults = Arc::new(AtomicBool::new(true));
+        let storage = Arc::new(Shared {
+            database,
+            backstage: backstage.clone(),
+            faults: faults.clone(),
+            moves: Arc::new(AtomicU64::new(0)),
+            claims: Mutex::default(),
+            flags: AtomicU64::new(0),
+            mutation,
+            path,
+        });
+        Play {
+            chance,
+            time: Arc::new(Time::default()),
+            stripe: Arc::new(Mutex::new(Stripe::new(settings))),
+            storage,
+            faults,
+            delivered: Delivered::default(),
+            policy,
+            daemons: Vec::new(),
+            mentors: Vec::new(),
+            bookings: Vec::new(),
+            flagged: BTreeMap::new(),
+            auditor: Auditor::default(),
+            on_the_way: VecDeque::new(),
+            told: 0,
+            started: 0,
+            life: Life::default(),
+            _dir: dir,
+        }
+    }
+
+    fn lives(&mut self) -> Result<(), String> {
+        for number in 0..3 {
+            self.mentor(number);
+        }
+        self.starts();
+        for _ in 0..STEPS {
+            self.something_happens();
+            let turns = 5 + self.chance.below(60);
+            self.goes_on(turns)?;
+            if self.chance.permille(700) {
+                let ms = self.chance.of(&[1_000, 20_000, 150_000, 1_200_000, 7_200_000, 14_400_000, 43_200_000]);
+                self.passes(ms)?;
+            }
+        }
+        self.comes_to_rest()?;
+        self.is_right()
+    }
+
+    // What happens ----------------------------------------------------------------------------------------------------
+
+    fn notes(&mut self, what: String) {
+        let at = self.time.now_ms() / 1_000 - 1_795_219_200;
+        self.life.trace.push(format!("{at:>7} {what}"));
+    }
+
+    fn mentor(&mut self, number: usize) {
+        let id = format!("mentor-{number}");
+        let account = self.core(|core, now| core.add_account(now, NewAccount::default())).expect("a free id");
+        let change = MentorChange {
+            name: Some(id.clone()),
+            email: Some(format!("{id}@example.org")),
+            account_id: Some(AccountId::new(account)),
+        };
+        let put = self.storage.database.put_mentor(MentorId::new(&id), change, "sim".into(), self.now());
+        self.storage.at_once(put).expect("recorded");
+        self.mentors.push(id);
+    }
+
+    fn something_happens(&mut self) {
+        match self.chance.below(100) {
+            0..25 => self.customer_pays(),
+            25..35 => self.refund(),
+            35..43 => self.dispute(),
+            43..53 => self.flag(),
+            53..56 => self.asks_for_refund(),
+            56..58 => self.asks_to_withdraw(),
+            58..73 => self.fault(),
+            73..80 => self.kill(),
+            80..84 => self.starts(),
+            84..88 => self.skew(),
+            88..94 => self.admin_retries(),
+            _ => self.stale_event(),
+        }
+    }
+
+    fn customer_pays(&mut self) {
+        let name = format!("B{}", self.bookings.len());
+        let mentor = self.mentors[self.chance.index(self.mentors.len())].clone();
+        let amount = 100 + i64::try_from(self.chance.below(20_000)).expect("small");
+        let pay = Pay::new(amount, "usd").by("Casey", "casey@example.com").transfer_group(&name);
+        let pay = pay.metadata("mentorUserId", &mentor).metadata("bookingId", &name);
+        let paid = self.core(|core, now| core.pay(now, pay)).expect("a valid payment");
+        self.notes(format!("{name}: {amount} is paid for {mentor}, {}", paid.charge));
+        self.life.payments += 1;
+        let charge = paid.charge;
+        self.bookings.push(Booking { name, charge, amount, refunded: 0, dispute: None, is_flagged: false });
+    }
+
+    fn any(&mut self) -> Option<usize> {
+        (!self.bookings.is_empty()).then(|| self.chance.index(self.bookings.len()))
+    }
+
+    fn refund(&mut self) {
+        let Some(index) = self.any() else { return };
+        let booking = &self.bookings[index];
+        if booking.dispute.is_some() || booking.refunded == booking.amount {
+            return;
+        }
+        let left = booking.amount - booking.refunded;
+        let (charge, name) = (booking.charge.clone(), booking.name.clone());
+        let all = self.chance.permille(300);
+        let part = 1 + i64::try_from(self.chance.below(left.unsigned_abs())).expect("small");
+        let amount = if all { left } else { part };
+        let refund = NewRefund { charge, amount_minor: Some(amount), pending: false };
+        if self.core(|core, now| core.refund_in_dashboard(now, refund)).is_ok() {
+            self.notes(format!("{name}: {amount} is refunded"));
+            self.bookings[index].refunded += amount;
+        }
+    }
+
+    fn dispute(&mut self) {
+        let Some(index) = self.any() else { return };
+        match self.bookings[index].dispute.clone() {
+            None if self.bookings[index].refunded == 0 => {
+                let charge = self.bookings[index].charge.clone();
+                let inquiry = self.chance.permille(300);
+                let status = if inquiry { DisputeStatus::WarningNeedsResponse } else { DisputeStatus::NeedsResponse };
+                let new = NewDispute { status, ..NewDispute::chargeback(&charge) };
+                if let Ok(id) = self.core(|core, now| core.open_dispute(now, new)) {
+                    self.notes(format!("{}: {status:?}", self.bookings[index].name));
+                    self.bookings[index].dispute = Some((id, status));
+                }
+            }
+            Some((id, status)) => {
+                let next = self.chance.of(next_of(status));
+                self.dispute_becomes(index, &id, next);
+            }
+            None => {}
+        }
+    }
+
+    fn dispute_becomes(&mut self, index: usize, id: &str, status: DisputeStatus) {
+        if self.core(|core, now| core.set_dispute_status(now, id, status)).is_ok() {
+            self.notes(format!("{}: {status:?}", self.bookings[index].name));
+            self.bookings[index].dispute = Some((id.to_owned(), status));
+        }
+    }
+
+    fn flag(&mut self) {
+        let Some(index) = self.any() else { return };
+        self.flags(index, !self.bookings[index].is_flagged);
+    }
+
+    fn flags(&mut self, index: usize, flag: bool) {
+        let (name, charge) = (self.bookings[index].name.clone(), self.bookings[index].charge.clone());
+        let set = format!("UPDATE payments SET dispute_requested = {flag} WHERE booking_id = '{name}'");
+        if sql::run(&self.storage.path, &set) == 0 {
+            return;
+        }
+        let number = self.storage.flags.fetch_add(1, Ordering::SeqCst) + 1;
+        let spans = self.flagged.entry(charge).or_default();
+        match spans.last_mut() {
+            Some(last) if !flag => last.1 = Some(number),
+            _ => spans.push((number, None)),
+        }
+        self.bookings[index].is_flagged = flag;
+        self.notes(format!("{name}: flag {flag}"));
+    }
+
+    fn asks_for_refund(&mut self) {
+        let Some(index) = self.any() else { return };
+        let name = self.bookings[index].name.clone();
+        let from = format!("payments WHERE booking_id = '{name}'");
+        let Some(payment) = sql::number(&self.storage.path, "id", &from) else { return };
+        let amount = 1 + self.chance.below(self.bookings[index].amount.unsigned_abs() + 50);
+        let insert = "INSERT INTO refund_requests (payment_id, amount, reason) VALUES";
+        sql::run(&self.storage.path, &format!("{insert} ({payment}, {amount}, 'asked')"));
+        self.notes(format!("{name}: {amount} is asked back"));
+    }
+
+    fn asks_to_withdraw(&mut self) {
+        let mentor = self.mentors[self.chance.index(self.mentors.len())].clone();
+        let amount = 1 + self.chance.below(15_000);
+        let insert = "INSERT INTO payout_requests (mentor_id, amount, currency) VALUES";
+        sql::run(&self.storage.path, &format!("{insert} ('{mentor}', {amount}, 'usd')"));
+        self.notes(format!("{mentor} asks for {amount}"));
+    }
+
+    fn fault(&mut self) {
+        let of = match self.chance.below(4) {
+            0 => FaultMatch::reads("/v1/"),
+            1 => FaultMatch { method: Some("POST".into()), ..FaultMatch::default() },
+            _ => FaultMatch::transfers(),
+        };
+        let ms = 1_000 * self.chance.below(45);
+        let refuse = Fault::Refuse { status: 400, code: "transfer_refused".into(), message: "Refused.".into() };
+        let error = |at| Fault::ServerError { status: 500, at };
+        let faults = [
+            Fault::ResetBeforeEffect,
+            Fault::ResetAfterEffect,
+            Fault::ResetAfterEffect,
+            Fault::TimeoutBeforeEffect { hold_ms: None },
+            Fault::TimeoutAfterEffect { hold_ms: None },
+            Fault::TimeoutAfterEffect { hold_ms: Some(ms) },
+            Fault::Delay { ms },
+            Fault::RateLimited,
+            Fault::LockTimeout,
+            Fault::Garbage,
+            error(ServerErrorPoint::BeforeExecution),
+            error(ServerErrorPoint::NothingDone),
+            error(ServerErrorPoint::EffectDone),
+            refuse,
+        ];
+        let fault = faults[self.chance.index(faults.len())].clone();
+        let times = u32::try_from(1 + self.chance.below(3)).expect("small");
+        self.notes(format!("fault {fault:?} ×{times} on {of:?}"));
+        self.core(|core, _| core.add_fault(FaultRule::times(times, of, fault)));
+    }
+
+    fn starts(&mut self) {
+        if self.daemons.len() >= 2 {
+            return;
+        }
+        self.started += 1;
+        let (stripe, time) = (self.stripe.clone(), self.time.clone());
+        let wire = Wire { stripe, time, chance: Mutex::new(self.chance.split()) };
+        let (delivered, faults) = (self.delivered.clone(), self.faults.clone());
+        let post = Post { delivered, chance: Mutex::new(self.chance.split()), faults };
+        let chance = self.chance.split();
+        let daemon = Daemon::start(wire, post, self.storage.clone(), self.policy.clone(), self.started, chance);
+        self.daemons.push(daemon);
+        self.notes(format!("daemon {} starts", self.started));
+    }
+
+    fn kill(&mut self) {
+        if self.daemons.is_empty() {
+            return;
+        }
+        let index = self.chance.index(self.daemons.len());
+        let now = self.time.now_ms();
+        for event in self.daemons.remove(index).dies() {
+            self.on_the_way.push_back((now + 60_000, event));
+        }
+        self.life.kills += 1;
+        self.notes("a daemon is killed".into());
+        if self.daemons.is_empty() {
+            self.starts();
+        }
+    }
+
+    fn skew(&mut self) {
+        let ms = self.chance.of(&[-90_000, -2_000, 0, 0, 1_500, 60_000]);
+        if let Some(daemon) = self.daemons.first() {
+            daemon.clock.skew_ms.store(ms, Ordering::SeqCst);
+            self.notes(format!("a clock is wrong by {ms} ms"));
+        }
+    }
+
+    fn admin_retries(&mut self) {
+        for id in sql::numbers(&self.storage.path, "id", "payments WHERE status = 'failed'") {
+            let retry = self.storage.database.retry(PaymentId(id), "sim".into(), self.now());
+            let done = self.storage.at_once(retry).expect("recorded");
+            self.notes(format!("payment {id} is tried again: {done}"));
+        }
+    }
+
+    /// An event that was delivered long ago comes again.
+    fn stale_event(&mut self) {
+        let ids: Vec<String> = self.core(|core, _| core.events().map(|event| event.id.clone()).collect());
+        if !ids.is_empty() {
+            let id = ids[self.chance.index(ids.len())].clone();
+            self.on_the_way.push_back((self.time.now_ms(), id));
+        }
+    }
+
+    // How it goes on --------------------------------------------------------------------------------------------------
+
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::from_timestamp_millis(self.time.now_ms()).expect("a time")
+    }
+
+    fn core<T>(&self, act: impl FnOnce(&mut payoutd::app::sandbox::Core, i64) -> T) -> T {
+        act(&mut self.stripe.lock().expect("no panic").core, self.time.now_s())
+    }
+
+    /// So many turns of a millisecond, or until nothing moves.
+    fn goes_on(&mut self, turns: u64) -> Result<(), String> {
+        let moves =
+            |play: &Play| play.storage.moves.load(Ordering::SeqCst) + play.stripe.lock().expect("no panic").calls;
+        let (mut before, mut still) = (moves(self), 0);
+        for _ in 0..turns {
+            self.post_office();
+            for index in 0..self.daemons.len() {
+                self.daemons[index].works(1);
+            }
+            self.time.passes(1);
+            let now = moves(self);
+            still = if now == before { still + 1 } else { 0 };
+            before = now;
+            if still > 42 {
+                break;
+            }
+        }
+        self.auditor_looks()
+    }
+
+    /// Time passes, and everybody is kicked: it is another minute.
+    fn passes(&mut self, ms: i64) -> Result<(), String> {
+        self.time.passes(ms);
+        self.stripe.lock().expect("no panic").goes_on(self.time.now_s());
+        for daemon in &self.daemons {
+            daemon.works(ms.unsigned_abs());
+            daemon.kick();
+        }
+        self.goes_on(80)
+    }
+
+    /// New events set out, some late, some twice; those that are due arrive.
+    fn post_office(&mut self) {
+        let events: Vec<String> =
+            self.core(|core, _| core.events().skip(self.told).map(|event| event.id.clone()).collect());
+        self.told += events.len();
+        let now = self.time.now_ms();
+        for id in events {
+            let late = self.chance.of(&[0, 0, 0, 500, 30_000, 3_600_000, 200_000_000]);
+            let copies = 1 + u64::from(self.chance.permille(150));
+            for _ in 0..copies {
+                self.on_the_way.push_back((now + late, id.clone()));
+            }
+        }
+        for daemon in &mut self.daemons {
+            for (id, kept) in daemon.answered() {
+                if !kept {
+                    self.on_the_way.push_back((now + 5_000, id));
+                }
+            }
+        }
+        if self.daemons.is_empty() {
+            return;
+        }
+        let (due, later): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.on_the_way).into_iter().partition(|(at, _)| *at <= now);
+        self.on_the_way = later;
+        for (_, id) in due {
+            let text = self.core(|core, _| core.event(&id).map(|event| event.text().to_owned()));
+            let index = self.chance.index(self.daemons.len());
+            self.daemons[index].delivers(&id, &text.expect("it happened"));
+        }
+    }
+
+    fn auditor_looks(&mut self) -> Result<(), String> {
+        let stripe = self.stripe.lock().expect("no panic");
+        let claims = self.storage.claims.lock().expect("no panic");
+        let owed = "mentor_debts JOIN mentors ON mentors.id = mentor_debts.mentor_id";
+        let debtors = sql::numbers(&self.storage.path, "substr(mentors.id, 8)", owed);
+        let debtors = debtors.into_iter().map(|number| format!("mentor-{number}")).collect();
+        let witness =
+            Witness { asked_after: &stripe.asked_after, claims: &claims, flagged: &self.flagged, debtors: &debtors };
+        self.auditor.reads(stripe.core.events(), &witness)
+    }
+
+    // The end ---------------------------------------------------------------------------------------------------------
+
+    /// No more faults, flags, holds and open disputes: what is due must come.
+    fn comes_to_rest(&mut self) -> Result<(), String> {
+        self.notes("the end begins".into());
+        self.faults.store(false, Ordering::SeqCst);
+        self.core(|core, _| core.clear_faults());
+        for daemon in &self.daemons {
+            daemon.clock.skew_ms.store(0, Ordering::SeqCst);
+        }
+        for index in 0..self.bookings.len() {
+            if let Some((id, status)) = self.bookings[index].dispute.clone() {
+                let ends = end_of(status, self.chance.permille(500));
+                for next in ends {
+                    self.dispute_becomes(index, &id, *next);
+                }
+            }
+        }
+        for (at, _) in &mut self.on_the_way {
+            *at = 0;
+        }
+        let mut hours = 0;
+        loop {
+            for index in 0..self.bookings.len() {
+                if self.bookings[index].is_flagged {
+                    self.flags(index, false);
+                }
+            }
+            self.passes(4 * 3_600_000)?;
+            self.goes_on(1_000)?;
+            for (at, _) in &mut self.on_the_way {
+                *at = 0;
+            }
+            self.lift_and_retry();
+            hours += 4;
+            if hours > 76 && self.rests() {
+                return Ok(());
+            }
+            if hours > 800 {
+                return Err(format!("it does not come to rest: {}", self.restless()));
+            }
+        }
+    }
+
+    fn lift_and_retry(&mut self) {
+        let now = self.now();
+        for mentor in self.mentors.clone() {
+            let (on, why) = (Subject::Mentor(MentorId::new(mentor)), "the end".to_owned());
+            self.storage.at_once(self.storage.database.lift_holds(on, "sim".into(), why, now)).expect("lifted");
+        }
+        for id in
+            sql::numbers(&self.storage.path, "payment_id", "holds WHERE lifted_at IS NULL AND payment_id IS NOT NULL")
+        {
+            let (on, why) = (Subject::Payment(PaymentId(id)), "the end".to_owned());
+            self.storage.at_once(self.storage.database.lift_holds(on, "sim".into(), why, now)).expect("lifted");
+        }
+        self.admin_retries();
+    }
+
+    fn restless(&self) -> String {
+        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        format!(
+            "{} events on the way, {} not projected, {} operations under way, {} emails queued, {} payments on their way, \
+             {} requests open, {} withdrawals open",
+            self.on_the_way.len(),
+            count("webhook_events WHERE state = 'pending'"),
+            count("operations WHERE state NOT IN ('confirmed', 'rejected')"),
+            count("emails WHERE state = 'queued'"),
+            count("payments WHERE status IN ('pending', 'releasing', 'failed')"),
+            count("refund_requests WHERE state IN ('open', 'submitted')"),
+            count("payout_requests WHERE state IN ('open', 'submitted')"),
+        )
+    }
+
+    fn rests(&self) -> bool {
+        self.restless().split(", ").all(|part| part.starts_with("0 "))
+            && self.told == self.core(|core, _| core.events().len())
+    }
+
+    /// Stripe, the rows, the ledger and the mailbox tell the same.
+    fn is_right(&mut self) -> Result<(), String> {
+        self.auditor_looks()?;
+        for mentor in &self.mentors {
+            let theirs = || self.auditor.charges.values().filter(|charge| charge.mentor == *mentor);
+            let (left, due): (i64, i64) = (theirs().map(Charge::left).sum(), theirs().map(Charge::due).sum());
+            let from = format!("mentor_debts WHERE mentor_id = '{mentor}'");
+            let owed = sql::number(&self.storage.path, "coalesce(sum(outstanding), 0)", &from).unwrap_or_default();
+            let tolerance = theirs().map(|charge| charge.refunds + 1).sum::<i64>();
+            if (left - due - owed).abs() > tolerance {
+                let charges: Vec<_> = theirs().collect();
+                return Err(format!("{mentor} has {left} and owes {owed}, {due} is due; {charges:#?}"));
+            }
+            self.life.transfers += theirs().map(|charge| charge.transfers.len() as u64).sum::<u64>();
+        }
+        self.books_agree()?;
+        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        let events = i64::try_from(self.core(|core, _| core.events().len())).expect("few");
+        if count("webhook_events WHERE state <> 'failed'") != events {
+            return Err(format!(
+                "{events} events happened, {} are kept and read",
+                count("webhook_events WHERE state <> 'failed'")
+            ));
+        }
+        if count("payments") != i64::try_from(self.bookings.len()).expect("few") {
+            return Err("a payment is missing".into());
+        }
+        let audit = self.storage.at_once(self.storage.database.audit_payments(0, 10_000)).map_err(|e| e.to_string())?;
+        let mentors = self.storage.at_once(self.storage.database.audit_mentors()).map_err(|e| e.to_string())?;
+        if let Some(first) = audit.differences.iter().chain(&mentors).next() {
+            return Err(format!("the audit: {first:?}"));
+        }
+        self.mail_is_right()?;
+        self.life.calls = self.stripe.lock().expect("no panic").calls;
+        Ok(())
+    }
+
+    /// The ledger is what Stripe's own books say.
+    fn books_agree(&self) -> Result<(), String> {
+        let books = self.core(|core, now| core.books(now));
+        let sum = |account: &str| {
+            let from = format!("ledger_entries WHERE account = '{account}'");
+            sql::number(&self.storage.path, "coalesce(sum(amount), 0)", &from).unwrap_or_default()
+        };
+        let of = |sums: &BTreeMap<String, i64>| sums.get("usd").copied().unwrap_or(0);
+        let platform = of(&books.available_minor) + of(&books.pending_minor);
+        for (account, there) in [("platform_balance", platform), ("connected_balance", of(&books.connected_minor))] {
+            if sum(account) != there {
+                return Err(format!("{account}: the ledger says {}, Stripe {there}", sum(account)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each email was delivered, and each mentor who was paid was told.
+    fn mail_is_right(&self) -> Result<(), String> {
+        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        if count("emails WHERE state <> 'sent'") != 0 {
+            return Err("an email was not sent".into());
+        }
+        let paid = count("emails WHERE kind = 'paid'");
+        let transferred = count("operations WHERE kind = 'transfer' AND state = 'confirmed'");
+        if paid != transferred {
+            return Err(format!("{transferred} transfers, {paid} emails that tell of one"));
+        }
+        let letters = count("(SELECT DISTINCT coalesce(sent_with, id) FROM emails)");
+        let delivered = self.delivered.lock().expect("no panic");
+        let ids: std::collections::BTreeSet<_> = delivered.iter().map(|(id, ..)| id).collect();
+        if i64::try_from(ids.len()).expect("few") < letters {
+            return Err(format!("{letters} letters are sent by the rows, {} were delivered", ids.len()));
+        }
+        Ok(())
+    }
+}
+
+fn next_of(status: DisputeStatus) -> &'static [DisputeStatus] {
+    use DisputeStatus::*;
+    match status {
+        WarningNeedsResponse => &[WarningUnderReview, WarningClosed, NeedsResponse],
+        WarningUnderReview => &[WarningClosed, NeedsResponse],
+        NeedsResponse => &[UnderReview, Won, Lost],
+        UnderReview => &[Won, Lost],
+        other => match other {
+            Won => &[Won],
+            Lost => &[Lost],
+            _ => &[WarningClosed],
+        },
+    }
+}
+
+fn end_of(status: DisputeStatus, wins: bool) -> &'static [DisputeStatus] {
+    use DisputeStatus::*;
+    match status {
+        WarningNeedsResponse | WarningUnderReview => &[WarningClosed],
+        NeedsResponse | UnderReview if wins => &[Won],
+        NeedsResponse | UnderReview => &[Lost],
+        _ => &[],
+    }
+}
+
+/// How long a window is, so that a life is long enough.
+pub const WINDOW: Duration = Duration::from_secs(72 * 3_600);

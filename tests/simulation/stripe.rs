@@ -1,0 +1,196 @@
+//! The way to Stripe: payoutd's own client speaks to the sandbox's state machine, with nothing between them but the faults
+//! that the sandbox plays and time that passes. What has reached Stripe happens there, also when the caller is dead.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Request, StatusCode};
+use payoutd::app::sandbox::{self, Answer, Core, Hold, Outcome, Ticket};
+use payoutd::domain::triage::Failure;
+use payoutd::stripe::{Exchange, Received};
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::time::Time;
+
+/// Stripe, and what is known of how it was read.
+pub struct Stripe {
+    pub core: Core,
+    /// How many events there were when a charge was last read.
+    pub read_at: BTreeMap<String, usize>,
+    /// Up to which event a charge had been read when a request to transfer it came in: what was carried out may have come
+    /// in long before.
+    pub asked_after: BTreeMap<String, Vec<usize>>,
+    /// Requests that go on although their caller is gone, and when.
+    orphans: Vec<(i64, Ticket)>,
+    /// Calls so far.
+    pub calls: u64,
+}
+
+pub type Shared = Arc<Mutex<Stripe>>;
+
+impl Stripe {
+    pub fn new(settings: sandbox::Settings) -> Stripe {
+        Stripe {
+            core: Core::new(settings),
+            read_at: BTreeMap::new(),
+            asked_after: BTreeMap::new(),
+            orphans: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// What was on its way when its caller died goes on.
+    pub fn goes_on(&mut self, now_s: i64) {
+        let (due, later) = std::mem::take(&mut self.orphans).into_iter().partition(|(at, _)| *at <= now_s);
+        self.orphans = later;
+        for (_, ticket) in due {
+            let _nobody_hears_it = self.core.resume(now_s, ticket);
+        }
+    }
+}
+
+/// One daemon's way to Stripe.
+pub struct Wire {
+    pub stripe: Shared,
+    pub time: Arc<Time>,
+    pub chance: Mutex<Chance>,
+}
+
+/// A request that Stripe has and has not answered. Dropped, it goes on without its caller.
+struct UnderWay<'a> {
+    wire: &'a Wire,
+    ticket: Option<Ticket>,
+    until_s: i64,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.wire.stripe.lock().expect("no panic").orphans.push((self.until_s, ticket));
+        }
+    }
+}
+
+impl Wire {
+    async fn a_moment(&self) {
+        let ms = self.chance.lock().expect("no panic").below(40);
+        self.time.sleep(Duration::from_millis(ms)).await;
+    }
+
+    fn ask(&self, request: sandbox::Request) -> Outcome {
+        let mut stripe = self.stripe.lock().expect("no panic");
+        stripe.calls += 1;
+        let read = read_of(&request);
+        if let Some(charge) = transfer_of(&request) {
+            let read = stripe.read_at.get(&charge).copied();
+            stripe.asked_after.entry(charge).or_default().extend(read);
+        }
+        let outcome = stripe.core.request(self.time.now_s(), request);
+        if let (Some(charge), Outcome::Answer(answer) | Outcome::HoldBack { answer, .. }) = (&read, &outcome)
+            && answer.status == 200
+        {
+            let events = stripe.core.events().len();
+            stripe.read_at.insert(charge.clone(), events);
+        }
+        outcome
+    }
+
+    fn answered(&self, answer: Answer) -> Received {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &answer.headers {
+            headers.insert(*name, value.parse().expect("a header"));
+        }
+        let date = chrono::DateTime::from_timestamp(self.time.now_s(), 0).expect("a time").to_rfc2822();
+        headers.insert("date", date.parse().expect("a header"));
+        let status = StatusCode::from_u16(answer.status).expect("a status");
+        Received { status, headers, body: Ok(Bytes::from(answer.body)) }
+    }
+}
+
+async fn read(request: Request<Full<Bytes>>) -> sandbox::Request {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.expect("it is in memory").to_bytes();
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    sandbox::Request {
+        method: sandbox::Method::from_name(head.method.as_str()),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: String::from_utf8(body.to_vec()).expect("a form"),
+        authorization: header("authorization"),
+        idempotency_key: header("idempotency-key"),
+        stripe_account: header("stripe-account"),
+    }
+}
+
+#[async_trait]
+impl Exchange for Wire {
+    async fn exchange(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Received, Failure> {
+        let request = read(request).await;
+        self.a_moment().await;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let charge = read_of(&request);
+        let mut outcome = self.ask(request);
+        loop {
+            match outcome {
+                Outcome::Answer(answer) => {
+                    self.a_moment().await;
+                    return Ok(self.answered(answer));
+                }
+                Outcome::Reset => return Err(Failure::NoAnswer("the connection broke".into())),
+                Outcome::HoldBack { answer, hold } => {
+                    let (wait, in_time) = held(hold, left());
+                    self.time.sleep(wait).await;
+                    return if in_time { Ok(self.answered(answer)) } else { Err(timeout()) };
+                }
+                Outcome::Wait { ticket, hold } => {
+                    let (wait, in_time) = held(hold, left());
+                    let whole = if let Hold::Ms(ms) = hold { i64::try_from(ms / 1_000).unwrap_or(0) } else { 0 };
+                    let until_s = self.time.now_s() + whole;
+                    // It is carried out later: what it tells is not older than this.
+                    if let Some(charge) = &charge {
+                        let mut stripe = self.stripe.lock().expect("no panic");
+                        let events = stripe.core.events().len();
+                        stripe.read_at.insert(charge.clone(), events);
+                    }
+                    let mut under_way = UnderWay { wire: self, ticket: Some(ticket), until_s };
+                    self.time.sleep(wait).await;
+                    if !in_time {
+                        return Err(timeout());
+                    }
+                    let ticket = under_way.ticket.take().expect("nobody took it");
+                    outcome = self.stripe.lock().expect("no panic").core.resume(self.time.now_s(), ticket);
+                }
+            }
+        }
+    }
+}
+
+/// The charge that a request transfers.
+fn transfer_of(request: &sandbox::Request) -> Option<String> {
+    let asks = request.method == sandbox::Method::Post && request.path == "/v1/transfers";
+    let mut fields = request.body.split('&').filter_map(|field| field.split_once('='));
+    fields.find(|(name, _)| asks && *name == "source_transaction").map(|(_, charge)| charge.to_owned())
+}
+
+/// The charge that a request reads.
+fn read_of(request: &sandbox::Request) -> Option<String> {
+    let charge = request.path.strip_prefix("/v1/charges/").map(str::to_owned);
+    charge.filter(|_| request.method == sandbox::Method::Get)
+}
+
+/// How long to wait, and whether the answer comes by then.
+fn held(hold: Hold, left: Duration) -> (Duration, bool) {
+    match hold {
+        Hold::Ms(ms) if Duration::from_millis(ms) < left => (Duration::from_millis(ms), true),
+        Hold::Ms(_) | Hold::UntilClientLeaves => (left, false),
+    }
+}
+
+fn timeout() -> Failure {
+    Failure::NoAnswer("no answer within the call timeout".into())
+}
