@@ -71,8 +71,8 @@ impl Stripe {
             secret_key,
             webhook_secrets: r.take("stripe.webhook_secrets", Vec::new()),
             api_base: r.take("stripe.api_base", default_base()),
-            requests_per_second: r.number("stripe.requests_per_second", requests_per_second, 1..=1_000),
-            concurrency: r.number("stripe.concurrency", 16, 1..=256),
+            requests_per_second: r.number("stripe.requests_per_second", requests_per_second, 1..=100_000),
+            concurrency: r.number("stripe.concurrency", 16, 1..=1_024),
             call_timeout: r.take("stripe.call_timeout", Duration::from_secs(30)),
         }
     }

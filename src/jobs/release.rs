@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::preflight::{preflight, preflight_asked};
-use super::submit::submit;
+use super::submit::submit_in;
 use super::{Jobs, Loop, accounts, onboarding, span, withdrawals};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
@@ -103,8 +103,19 @@ fn figures(trigger: Trigger, good: bool, took: Duration) {
     metrics::histogram!("payoutd_run_seconds").record(took.as_secs_f64()); // float: not money
 }
 
-/// A payment ready to be claimed, with a place among the calls under way.
-type Ready = (Preflighted, OwnedSemaphorePermit);
+/// A payment ready to be claimed, with its places.
+type Ready = (Preflighted, Place);
+
+/// What a payment takes up on its way, from before its charge is read.
+pub(super) struct Place {
+    /// Among the calls under way; free once the last of its calls has ended.
+    pub call: OwnedSemaphorePermit,
+    /// Among what is not recorded yet: should recording be slower than the calls, those wait.
+    pub record: OwnedSemaphorePermit,
+}
+
+/// Outcomes that may wait to be recorded, beside the calls under way.
+const UNRECORDED: usize = 200;
 
 async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
     if !jobs.breaker.lets_call(jobs.clock.now()) {
@@ -130,7 +141,8 @@ async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
 /// Picks batch after batch until nothing is due, and reads the charges. A payment gets its place among the calls under
 /// way before its charge is read, so that the transfer follows the reading at once.
 async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCounts, StoreError> {
-    let places = Arc::new(Semaphore::new(jobs.settings.concurrency));
+    let calls = Arc::new(Semaphore::new(jobs.settings.concurrency));
+    let records = Arc::new(Semaphore::new(jobs.settings.concurrency + UNRECORDED));
     let mut counts = RunCounts::default();
     let mut reading = JoinSet::new();
     while !jobs.stop.is_cancelled() {
@@ -162,7 +174,9 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
         let ready = picked.ready.into_iter().map(|(plan, case)| (Some(plan.charge_id), case));
         for (charge_id, case) in ready.chain(picked.asked.into_iter().map(|case| (None, case))) {
             // Never closed; and if it were, the payment would be looked at again.
-            let Ok(place) = places.clone().acquire_owned().await else { break };
+            let Ok(record) = records.clone().acquire_owned().await else { break };
+            let Ok(call) = calls.clone().acquire_owned().await else { break };
+            let place = Place { call, record };
             // Waiting for the place may have taken long. What was picked is looked at again after the next start.
             if jobs.stop.is_cancelled() {
                 break;
@@ -200,7 +214,7 @@ async fn read_charge(
     charge_id: Option<ChargeId>,
     case: Case,
     to_claim: mpsc::Sender<Ready>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> bool {
     let payment_id = case.payment.id;
     let read = match &charge_id {
@@ -250,11 +264,7 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
                 });
                 for (operation, place) in operations.into_iter().zip(places) {
                     let jobs = jobs.clone();
-                    calls.push(tokio::spawn(async move {
-                        let recorded = submit(&jobs, operation).await;
-                        drop(place);
-                        recorded
-                    }));
+                    calls.push(tokio::spawn(async move { submit_in(place, &jobs, operation).await }));
                 }
             }
             Some(recorded) = calls.next() => count(&mut counts, recorded.ok()),

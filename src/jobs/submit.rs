@@ -1,6 +1,7 @@
 //! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
 
 use super::preflight::{Unread, preflight, preflight_asked};
+use super::release::Place;
 use super::{Jobs, withdrawals};
 use crate::domain::breaker::Side;
 use crate::domain::facts::{AccountFact, Fact};
@@ -16,7 +17,17 @@ use crate::ports::{AttemptRecord, Called, Outcome, Reclaimed, Recorded, StoreErr
 /// The calls made for an operation, and what they came to.
 type Tried = (Vec<AttemptRecord>, Attempted);
 
-/// Sends an operation that was just claimed, and has its outcome recorded.
+/// Sends an operation that was just claimed, and has its outcome recorded while others are sent in its place.
+pub(super) async fn submit_in(place: Place, jobs: &Jobs, operation: Operation) -> Recorded {
+    let Place { call, record } = place;
+    let (attempts, attempted) = send(jobs, &operation).await;
+    drop(call);
+    let recorded = finish(jobs, Outcome { operation, attempts, attempted }).await;
+    drop(record);
+    recorded
+}
+
+/// The same for one that nothing else waits for.
 pub(super) async fn submit(jobs: &Jobs, operation: Operation) -> Recorded {
     let (attempts, attempted) = send(jobs, &operation).await;
     finish(jobs, Outcome { operation, attempts, attempted }).await

@@ -49,6 +49,8 @@ impl Db {
         match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {
                 let mut config = ManagerConfig::default();
+                // A connection that was closed is noticed without asking it anything, and not handed out again.
+                config.recycling_method = RecyclingMethod::Fast;
                 config.custom_setup = Box::new(|url| connect_postgres(url.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(url, config);
                 let pool = Pool::builder(manager).max_size(connections).build();

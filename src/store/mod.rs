@@ -5,6 +5,7 @@
 mod db;
 mod asks;
 mod books;
+mod bulk;
 mod chores;
 mod desk;
 mod migrate;
@@ -86,7 +87,11 @@ type Result<T> = std::result::Result<T, StoreError>;
 #[async_trait]
 impl Store for Database {
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>> {
-        tx!(self.db, "keep events", |conn| inbox::keep(conn, &events))
+        match &self.db {
+            // One statement is a transaction by itself.
+            Db::Postgres(pool) => pg::keep_events(pool.clone(), events).await,
+            Db::Sqlite { .. } => tx!(self.db, "keep events", |conn| inbox::keep(conn, &events)),
+        }
     }
 
     async fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Unprojected>> {

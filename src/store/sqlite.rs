@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 
+use super::bulk::Columns;
 use super::db::SqliteConn;
 
 /// Writes journals from a JSON text, at a time.
@@ -13,6 +14,12 @@ const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payo
 const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
     SELECT j.id, e.value ->> 'account', e.value ->> 'mentor_id', e.value ->> 'currency', e.value ->> 'amount' \
     FROM json_each(?1) AS e JOIN ledger_journals AS j ON j.key = e.value ->> 'key'";
+
+/// Reads the rows of a [`Bulk`](super::bulk::Bulk) statement from its JSON text.
+fn recordset(columns: Columns) -> (String, String) {
+    let columns: Vec<String> = columns.iter().map(|(name, _)| format!("value ->> '{name}' AS {name}")).collect();
+    (format!("(SELECT {} FROM json_each(", columns.join(", ")), ")) AS r".into())
+}
 
 /// Whether diesel has made its table of migrations.
 const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";

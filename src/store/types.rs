@@ -26,6 +26,13 @@ impl From<DateTime<Utc>> for Timestamp {
     }
 }
 
+impl Timestamp {
+    /// As it is written in text, for either database.
+    pub(super) fn written(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+}
+
 impl From<Timestamp> for DateTime<Utc> {
     fn from(timestamp: Timestamp) -> Self {
         timestamp.0
@@ -46,7 +53,7 @@ impl FromSql<Instant, Pg> for Timestamp {
 
 impl ToSql<Instant, Sqlite> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.to_rfc3339_opts(SecondsFormat::Millis, true));
+        out.set_value(self.written());
         Ok(IsNull::No)
     }
 }

@@ -1,10 +1,19 @@
 //! The pace that all calls to Stripe share: evenly spaced turns, first come first served, slower for a while after
 //! Stripe said that it is too much. No bursts: Stripe counts by the second and by the endpoint.
+//!
+//! Timers count milliseconds, so turns come late; a turn that came a little late does not put off those after it, or the
+//! pace would fall short by as much each time. In return the turns are spaced a little wider than the rate, by what may be
+//! made up for in a second: so no second ever has more of them than the rate.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+/// So late may a turn come without the next ones being put off.
+const LATE: Duration = Duration::from_millis(4);
+/// What turns are spaced wider by, in thousandths; more than [`LATE`] in a second.
+const WIDER: u32 = 5;
 
 /// A busy answer halves the pace, at most down to 1/2^`MOST_HALVINGS`.
 const MOST_HALVINGS: u32 = 4;
@@ -40,18 +49,20 @@ impl Slowed {
 impl Pace {
     /// So many turns a second; at least one.
     pub fn new(per_second: u32) -> Self {
-        let interval = Duration::from_secs(1) / per_second.max(1);
+        let interval = Duration::from_millis(1000 + u64::from(WIDER)) / per_second.max(1);
         Self { interval, next_turn: tokio::sync::Mutex::new(None), slowed: Mutex::new(None) }
     }
 
     /// Waits for the caller's turn. Dropping the future gives the turn up without cost to others.
     pub async fn turn(&self) {
         let mut next_turn = self.next_turn.lock().await;
-        if let Some(at) = *next_turn {
+        if let Some(at) = next_turn.filter(|at| *at > Instant::now()) {
             tokio::time::sleep_until(at).await;
         }
         let now = Instant::now();
-        *next_turn = Some(now + self.interval_at(now));
+        // Time that nobody asked in is not saved up.
+        let late = next_turn.map_or(Duration::ZERO, |at| now.duration_since(at).min(LATE));
+        *next_turn = Some(now - late + self.interval_at(now));
     }
 
     /// Stripe said that it is too much: halves the pace for a while.
@@ -130,6 +141,26 @@ mod tests {
         at.sort();
         for window in at.windows(21) {
             assert!(window[20] - window[0] >= Duration::from_secs(1), "{window:?}");
+        }
+    }
+
+    /// Counted, at rates up to what no timer could do turn by turn.
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_is_kept_within_one_percent_and_never_passed() {
+        for per_second in [1, 7, 20, 25, 80, 100, 999, 1_000, 3_000, 20_000] {
+            let pace = Pace::new(per_second);
+            let begin = Instant::now();
+            let rate = usize::try_from(per_second).unwrap();
+            let mut at = Vec::new();
+            while begin.elapsed() < Duration::from_secs(if rate < 100 { 300 } else { 10 }) {
+                pace.turn().await;
+                at.push(begin.elapsed());
+            }
+            let lasted = *at.last().unwrap() - at[0];
+            let (turns, least) = (at.len() - 1, lasted.as_millis() * u128::from(per_second) * 99 / 100_000);
+            assert!(u128::try_from(turns).unwrap() >= least, "{per_second}/s: {turns} in {lasted:?}");
+            let burst = at.windows(rate + 1).find(|window| window[rate] - window[0] < Duration::from_secs(1));
+            assert!(burst.is_none(), "{per_second}/s: more within a second");
         }
     }
 

@@ -6,6 +6,8 @@
 #                                 removes it some seconds after PID, and all who joined, have ended
 #   pg_cluster.sh stop DIR        removes it now
 #
+# PAYOUTD_PG_SETTINGS are further lines for its postgresql.conf.
+#
 # It listens on loopback and on a socket in DIR, both with a password of its own. It never touches
 # another server: everything it stops, it started, and knows by DIR.
 set -euo pipefail
@@ -89,6 +91,7 @@ shared_buffers = 64MB
 max_wal_size = 256MB
 timezone = 'UTC'
 log_min_messages = warning
+${PAYOUTD_PG_SETTINGS:-}
 CONF
     # A port that is taken is found out by starting, and another one is tried.
     for attempt in 1 2 3 4 5 6 7 8 9 10; do

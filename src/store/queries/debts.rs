@@ -1,6 +1,8 @@
 //! What a mentor owes: the one place that changes it, with `credits`. Each change is an entry that stays, and the sum
 //! beside it.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -125,11 +127,11 @@ pub(super) async fn standing(
     Ok((minor(&what, outstanding)?, minor(&what, credit)?))
 }
 
-/// Whether all of a payment went towards a debt or became credit, whatever its row says by now.
-pub(super) async fn took_all_of(conn: &mut Conn, payment: PaymentId) -> Result<bool, TxError> {
-    let measured = entries::table.filter(entries::payment_id.eq(payment.0).and(entries::measure.is_not_null()));
-    let found: Option<i64> = measured.select(entries::id).first(conn).await.optional()?;
-    Ok(found.is_some())
+/// Those of these payments of which all went towards a debt or became credit, whatever their rows say by now.
+pub(super) async fn took_all_of(conn: &mut Conn, payments: &[i64]) -> Result<HashSet<i64>, TxError> {
+    let measured = entries::table.filter(entries::payment_id.eq_any(payments).and(entries::measure.is_not_null()));
+    let found: Vec<i64> = measured.select(entries::payment_id).load(conn).await?;
+    Ok(found.into_iter().collect())
 }
 
 async fn enter(

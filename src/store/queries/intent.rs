@@ -1,12 +1,15 @@
 //! Tx 1 of the money rule, written down: the operation with its frozen parameters, leased to the worker that sends it.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
-use super::Conn;
-use super::credits;
 use super::debts::{self, Debtor};
+use super::{Conn, credits, recordset};
 use crate::domain::adjust::FirstOrder;
 use crate::domain::ids::{IdempotencyKey, MentorId, OperationId, PaymentId};
 use crate::domain::money::{Currency, MinorUnits};
@@ -14,6 +17,7 @@ use crate::domain::operation::{About, Operation, Order, TransferOrder};
 use crate::domain::payment::PaymentStatus;
 use crate::domain::release::Plan;
 use crate::ports::{Claimed, Lease};
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::corrupt;
 use crate::store::schema::{operations, payments};
@@ -60,18 +64,104 @@ async fn keep(conn: &mut Conn, plan: &Plan, mentor: &Debtor<'_>, now: DateTime<U
 }
 
 async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
-    diesel::update(payments::table.find(id.0))
-        .set((
-            payments::status.eq(status.word()),
-            payments::hold_reasons.eq(""),
-            payments::next_check_at.eq(None::<Timestamp>),
-            payments::wait_until.eq(None::<Timestamp>),
-            payments::wait_reason.eq(None::<String>),
-            payments::updated_at.eq(Timestamp::from(now)),
-        ))
+    diesel::update(payments::table.find(id.0)).set(marked(status, now)).execute(conn).await?;
+    Ok(())
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = payments, treat_none_as_null = true)]
+struct Marked {
+    status: &'static str,
+    hold_reasons: &'static str,
+    next_check_at: Option<Timestamp>,
+    wait_until: Option<Timestamp>,
+    wait_reason: Option<String>,
+    updated_at: Timestamp,
+}
+
+fn marked(status: PaymentStatus, now: DateTime<Utc>) -> Marked {
+    Marked {
+        status: status.word(),
+        hold_reasons: "",
+        next_check_at: None,
+        wait_until: None,
+        wait_reason: None,
+        updated_at: Timestamp::from(now),
+    }
+}
+
+const COLUMNS: Columns = &[
+    ("payment_id", "bigint"),
+    ("mentor_id", "text"),
+    ("generation", "integer"),
+    ("key", "text"),
+    ("amount", "bigint"),
+    ("currency", "text"),
+    ("parameters", "json"),
+    ("lease_owner", "text"),
+    ("lease_until", "timestamptz"),
+    ("at", "timestamptz"),
+];
+const WRITE: &str = "INSERT INTO operations (kind, cause, payment_id, mentor_id, generation, idempotency_key, amount, \
+        currency, parameters, state, first_sent_at, last_sent_at, lease_epoch, lease_owner, lease_until, created_at, \
+        updated_at) \
+    SELECT 'transfer', '', r.payment_id, r.mentor_id, r.generation, r.key, r.amount, r.currency, r.parameters, \
+        'submitting', r.at, r.at, 1, r.lease_owner, r.lease_until, r.at, r.at \
+    FROM {rows} RETURNING id, payment_id";
+
+/// A transfer that is to be made, with its generation and key.
+pub(super) type Planned = (Plan, i32, IdempotencyKey);
+
+/// Whether it changes nothing but its own payment, so that it can be written with others.
+pub(super) fn is_plain(plan: &Plan) -> bool {
+    let nothing = MinorUnits::ZERO;
+    let alone = (plan.netted, plan.carried, plan.carried_over) == (nothing, nothing, nothing);
+    alone && plan.amount > nothing && !plan.transfer_group.contains('\0')
+}
+
+/// Commits the intents of plain transfers and marks their payments: two statements, however many.
+pub(super) async fn transfers(
+    conn: &mut Conn,
+    planned: Vec<Planned>,
+    lease: &Lease,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, TxError> {
+    if planned.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = planned.iter().map(|(plan, ..)| plan.payment_id.0).collect();
+    diesel::update(payments::table.filter(payments::id.eq_any(&ids)))
+        .set(marked(PaymentStatus::Releasing, now))
         .execute(conn)
         .await?;
-    Ok(())
+    let (mut rows, mut operations) = (Vec::with_capacity(planned.len()), HashMap::with_capacity(planned.len()));
+    for (plan, generation, key) in planned {
+        let order = Order::Transfer(TransferOrder::from_plan(&plan));
+        rows.push(json!({
+            "payment_id": plan.payment_id,
+            "mentor_id": plan.mentor_id,
+            "generation": generation,
+            "key": key.as_str(),
+            "amount": plan.amount,
+            "currency": plan.currency.code(),
+            "parameters": order.parameters().map_err(|e| corrupt(&key, e))?,
+            "lease_owner": lease.owner,
+            "lease_until": Timestamp::from(lease.until).written(),
+            "at": Timestamp::from(now).written(),
+        }));
+        let (about, mentor_id) = (About::Payment(plan.payment_id), plan.mentor_id);
+        let intent = Intent { about, mentor_id, cause: String::new(), generation, key, order };
+        operations.insert(plan.payment_id.0, intent);
+    }
+    type Written = (BigInt, Nullable<BigInt>);
+    let written = Bulk::<Written>::new(WRITE, recordset(COLUMNS), &rows);
+    let written: Vec<(i64, Option<i64>)> = written.load(conn).await?;
+    let operation = |(id, payment): (i64, Option<i64>)| {
+        let intent = payment.and_then(|payment| operations.remove(&payment));
+        let intent = intent.ok_or_else(|| corrupt(format!("operation {id}"), "it was not asked for"))?;
+        Ok(Claimed::Submit(Box::new(intent.leased(id, lease, now))))
+    };
+    written.into_iter().map(operation).collect()
 }
 
 /// What is about to be asked of Stripe.
@@ -98,16 +188,16 @@ pub(super) async fn commit(
     now: DateTime<Utc>,
 ) -> Result<Operation, TxError> {
     let at = Timestamp::from(now);
-    let Intent { about, mentor_id, cause, generation, key, order } = intent;
+    let Intent { about, mentor_id, cause, generation, key, order } = &intent;
     let (amount, currency) = order.money().unzip();
-    let parameters = order.parameters().map_err(|e| corrupt(&key, e))?;
+    let parameters = order.parameters().map_err(|e| corrupt(key, e))?;
     let id: i64 = diesel::insert_into(operations::table)
         .values((
-            (operations::kind.eq(order.kind().word()), operations::cause.eq(&cause)),
+            (operations::kind.eq(order.kind().word()), operations::cause.eq(cause)),
             operations::payment_id.eq(about.payment().map(|id| id.0)),
             operations::withdrawal_id.eq(about.withdrawal().map(|id| id.0)),
             operations::mentor_id.eq(mentor_id.as_str()),
-            operations::generation.eq(generation),
+            operations::generation.eq(*generation),
             operations::idempotency_key.eq(key.as_str()),
             operations::amount.eq(amount.map(MinorUnits::get)),
             operations::currency.eq(currency.as_ref().map(Currency::code)),
@@ -122,20 +212,27 @@ pub(super) async fn commit(
         .returning(operations::id)
         .get_result(conn)
         .await?;
-    Ok(Operation {
-        id: OperationId(id),
-        about,
-        mentor_id,
-        cause,
-        generation,
-        key,
-        order,
-        maybe_done: false,
-        attempts: 0,
-        first_sent_at: Some(now),
-        last_sent_at: Some(now),
-        unknown_since: None,
-        lease_epoch: 1,
-        lease_until: lease.until,
-    })
+    Ok(intent.leased(id, lease, now))
+}
+
+impl Intent {
+    /// The operation that it became.
+    fn leased(self, id: i64, lease: &Lease, now: DateTime<Utc>) -> Operation {
+        Operation {
+            id: OperationId(id),
+            about: self.about,
+            mentor_id: self.mentor_id,
+            cause: self.cause,
+            generation: self.generation,
+            key: self.key,
+            order: self.order,
+            maybe_done: false,
+            attempts: 0,
+            first_sent_at: Some(now),
+            last_sent_at: Some(now),
+            unknown_since: None,
+            lease_epoch: 1,
+            lease_until: lease.until,
+        }
+    }
 }

@@ -1,26 +1,29 @@
 //! Operations after their first claim: taking them up again, and tx 2 of the money rule.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::confirmed::{self, Confirmed};
 use super::debts::{self, Debtor};
 use super::{
     Conn, admin, cases, credits, ledger, matters, onboarding, outbox, payout_ledger, project, refusals, requests, told,
     withdrawals,
 };
 use crate::domain::facts::{Fact, TransferFact};
-use crate::domain::ids::{OperationId, PaymentId};
+use crate::domain::ids::PaymentId;
 use crate::domain::matter::{Concluded, Matter, conclude, next_step};
 use crate::domain::operation::{Done, Operation, OperationState, Order};
 use crate::domain::outcome::{Attempted, Conclusion, Next, PaymentNext};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
 use crate::domain::rescue::Step;
-use crate::ports::{AttemptRecord, Lease, Outcome, Reclaimed, Recorded, StoreError};
+use crate::ports::{Lease, Outcome, Reclaimed, Recorded, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::{OperationRow, PaymentRow, corrupt};
-use crate::store::schema::{operation_attempts as attempts, operations, payments};
+use crate::store::schema::{operations, payments};
 use crate::store::types::Timestamp;
 
 /// Takes up operations that are due, or whose lease ran out, and says for each what is to be done.
@@ -173,56 +176,58 @@ pub(in crate::store) async fn record(
         .select((operations::id, operations::lease_epoch));
     let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
     let matters = matters::of(conn, outcomes.iter().map(|o| (o.operation.about, &o.operation.mentor_id))).await?;
+    confirmed::write_attempts(conn, outcomes).await?;
+    let leased: HashSet<(i64, i64)> = leased.into_iter().collect();
     let mut recorded = Vec::with_capacity(outcomes.len());
-    let mut written = Vec::with_capacity(outcomes.len());
+    let (mut plain, mut others, mut written) = (Vec::new(), Vec::new(), Vec::new());
     for (outcome, matter) in outcomes.iter().zip(matters) {
         let op = &outcome.operation;
-        record_attempts(conn, op.id, &outcome.attempts).await?;
         if !leased.contains(&(op.id.0, op.lease_epoch)) {
             recorded.push(Recorded::LeaseLost);
             continue;
         }
         let matter = matter?;
         let concluded = conclude(op, &outcome.attempted, &matter, policy, now);
-        write_operation(conn, outcome, concluded.next(), now).await?;
-        match (&matter, &concluded) {
-            (Matter::Payment(case), Concluded::Payment(conclusion)) => {
-                write_conclusion(conn, outcome, case, conclusion, policy, now).await?;
-                written.push(case.payment.id.0);
-            }
-            (Matter::Withdrawal(case), Concluded::Withdrawal(conclusion)) => {
-                withdrawals::conclude(conn, op, case, conclusion, policy, now).await?;
-            }
-            (_, Concluded::Account(conclusion)) => {
-                onboarding::conclude(conn, op, conclusion, policy, now).await?;
-            }
-            // What is concluded is of the matter's kind.
-            _ => {}
+        if let Matter::Payment(case) = &matter {
+            written.push(case.payment.id.0);
+        }
+        match Confirmed::plain(outcome, &matter, &concluded) {
+            Some(transfer) => plain.push(transfer),
+            None => others.push((outcome, matter, concluded.clone())),
         }
         recorded.push(Recorded::Written(Box::new(concluded)));
+    }
+    // Before the others: a mentor is paused for what was refused only if nothing went through since.
+    confirmed::write(conn, &plain, policy, now).await?;
+    for (outcome, matter, concluded) in &others {
+        write_outcome(conn, outcome, matter, concluded, policy, now).await?;
     }
     ledger::post_ids(conn, &written, policy, now).await?;
     payout_ledger::post_waiting(conn, now).await?;
     Ok(recorded)
 }
 
-async fn record_attempts(conn: &mut Conn, id: OperationId, calls: &[AttemptRecord]) -> Result<(), TxError> {
-    for call in calls {
-        diesel::insert_into(attempts::table)
-            .values((
-                attempts::operation_id.eq(id.0),
-                attempts::kind.eq(call.kind),
-                attempts::started_at.eq(Timestamp::from(call.started_at)),
-                attempts::duration_ms.eq(i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX)),
-                attempts::http_status.eq(call.status.map(i32::from)),
-                attempts::error_code.eq(&call.error_code),
-                attempts::error.eq(&call.error),
-                attempts::request_id.eq(&call.request_id),
-            ))
-            .execute(conn)
-            .await?;
+async fn write_outcome(
+    conn: &mut Conn,
+    outcome: &Outcome,
+    matter: &Matter,
+    concluded: &Concluded,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let op = &outcome.operation;
+    write_operation(conn, outcome, concluded.next(), now).await?;
+    match (matter, concluded) {
+        (Matter::Payment(case), Concluded::Payment(conclusion)) => {
+            write_conclusion(conn, outcome, case, conclusion, policy, now).await
+        }
+        (Matter::Withdrawal(case), Concluded::Withdrawal(conclusion)) => {
+            withdrawals::conclude(conn, op, case, conclusion, policy, now).await
+        }
+        (_, Concluded::Account(conclusion)) => onboarding::conclude(conn, op, conclusion, policy, now).await,
+        // What is concluded is of the matter's kind.
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn write_conclusion(

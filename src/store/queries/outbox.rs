@@ -5,15 +5,57 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json as object};
 
-use super::Conn;
+use super::{Conn, recordset};
 use crate::domain::notice::{Outgoing, Recipient};
 use crate::domain::policy::Policy;
 use crate::ports::{DueLetter, Lease, Sent, StoreError};
+use crate::store::bulk::{self, Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, json};
 use crate::store::schema::emails;
 use crate::store::types::Timestamp;
+
+const COLUMNS: Columns = &[
+    ("once_key", "text"),
+    ("merge_key", "text"),
+    ("kind", "text"),
+    ("recipient", "text"),
+    ("to_address", "text"),
+    ("mentor_id", "text"),
+    ("payment_id", "bigint"),
+    ("notice", "json"),
+    ("at", "timestamptz"),
+];
+const WRITE: &str = "INSERT INTO emails (once_key, merge_key, kind, recipient, to_address, mentor_id, payment_id, notice, \
+        next_attempt_at, created_at) \
+    SELECT r.once_key, r.merge_key, r.kind, r.recipient, r.to_address, r.mentor_id, r.payment_id, r.notice, r.at, r.at \
+    FROM {rows} WHERE TRUE ON CONFLICT (once_key) DO NOTHING";
+
+fn row(outgoing: &Outgoing, policy: &Policy, now: DateTime<Utc>) -> Result<Value, StoreError> {
+    let (recipient, address, mentor) = addressed(outgoing, policy);
+    let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;
+    Ok(object!({
+        "once_key": outgoing.once_key,
+        "merge_key": outgoing.merge_key,
+        "kind": outgoing.notice.kind(),
+        "recipient": recipient,
+        "to_address": address,
+        "mentor_id": mentor,
+        "payment_id": outgoing.payment_id,
+        "notice": notice,
+        "at": Timestamp::from(now).written(),
+    }))
+}
+
+fn addressed<'a>(outgoing: &'a Outgoing, policy: &'a Policy) -> (&'static str, &'a str, Option<&'a str>) {
+    match &outgoing.to {
+        Recipient::Admin => ("admin", policy.admin_email.as_str(), None),
+        Recipient::Customer { email } => ("customer", email.as_str(), None),
+        Recipient::Mentor { id, email } => ("mentor", email.as_str(), Some(id.as_str())),
+    }
+}
 
 /// Writes emails; one whose key was used before is not written again.
 pub(in crate::store) async fn write(
@@ -22,12 +64,13 @@ pub(in crate::store) async fn write(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
+    let rows = notices.iter().map(|outgoing| row(outgoing, policy, now)).collect::<Result<Vec<_>, _>>()?;
+    if rows.len() > 1 && !rows.iter().any(bulk::has_nul) {
+        Bulk::<()>::new(WRITE, recordset(COLUMNS), &rows).execute(conn).await?;
+        return Ok(());
+    }
     for outgoing in notices {
-        let (recipient, address, mentor) = match &outgoing.to {
-            Recipient::Admin => ("admin", policy.admin_email.as_str(), None),
-            Recipient::Customer { email } => ("customer", email.as_str(), None),
-            Recipient::Mentor { id, email } => ("mentor", email.as_str(), Some(id.as_str())),
-        };
+        let (recipient, address, mentor) = addressed(outgoing, policy);
         let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;
         diesel::insert_into(emails::table)
             .values((

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use serde_json::{Value, json};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, disputes, is_projector, ledger, payout_ledger, requests, unread, withdrawals};
+use super::{Conn, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources as told_sources, unread, withdrawals};
 use crate::domain::assemble::{Assembled, Standing, assemble};
-use crate::domain::facts::{Fact, Says, Source, SourceKind};
+use crate::domain::facts::{Fact, Says, Source, SourceKind, Stamp};
 use crate::domain::fees::Split;
 use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
@@ -17,13 +18,13 @@ use crate::domain::payment::Collection;
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
 use crate::ports::Projected;
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
-use crate::store::rows::{corrupt, json, utc};
+use crate::store::rows::{corrupt, json as read_json, utc};
 use crate::store::schema::{payment_sources as sources, payments, refunds, webhook_events as events};
 use crate::store::types::Timestamp;
 
-/// Projects events, each in a savepoint of its own, so that one which fails does not fail the others. `false` when
-/// another daemon is at it.
+/// Projects events, many in a savepoint; one which fails does not fail the others. `false` when another daemon is at it.
 pub(in crate::store) async fn project(
     conn: &mut Conn,
     batch: &[Projected],
@@ -34,22 +35,24 @@ pub(in crate::store) async fn project(
         return Ok(false);
     }
     let waiting = still_waiting(conn, batch).await?;
-    let mut touched = Vec::new();
-    for event in batch.iter().filter(|event| waiting.contains(&event.row_id)) {
-        let outcome = match &event.fact {
-            Ok(fact) => {
-                let applied =
-                    conn.transaction::<_, TxError, _>(async |conn| apply(conn, fact, policy, now).await).await;
-                match applied {
-                    Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
-                    applied => applied.map_err(|e| e.into_store("project the event").to_string()),
-                }
+    let batch: Vec<&Projected> = batch.iter().filter(|event| waiting.contains(&event.row_id)).collect();
+    let mut done = Vec::with_capacity(batch.len());
+    told_sources::lock(conn, &batch).await?;
+    let mut parts = told_sources::parts(&batch);
+    while let Some(part) = parts.pop_front() {
+        match (apply_part(conn, &part, policy, now).await?, part.as_slice()) {
+            (Ok(keys), _) => done.extend(part.into_iter().zip(keys)),
+            (Err(why), [event]) => fail(conn, event, why, policy, now).await?,
+            // One that fails fails its part, which is halved until that one is alone.
+            (Err(_), part) => {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.push_front(second.to_vec());
+                parts.push_front(first.to_vec());
             }
-            Err(why) => Err(why.clone()),
-        };
-        touched.extend(outcome.clone().ok().flatten());
-        settle(conn, event, outcome, policy, now).await?;
+        }
     }
+    let touched: Vec<PaymentKey> = done.iter().filter_map(|(_, key)| key.clone()).collect();
+    settle(conn, &done, now).await?;
     let posted = async |conn: &mut Conn| payout_ledger::post_told(conn, &touched, policy, now.into()).await;
     match conn.transaction::<_, TxError, _>(posted).await {
         Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => return Err(error),
@@ -68,40 +71,69 @@ async fn still_waiting(conn: &mut Conn, batch: &[Projected]) -> Result<HashSet<i
     Ok(locked!(waiting).load::<i64>(conn).await?.into_iter().collect())
 }
 
-async fn settle(
+/// Applies some events in a savepoint. Answers the payments that they are about, in the same order, or why nothing of it
+/// was written.
+async fn apply_part(
+    conn: &mut Conn,
+    part: &[&Projected],
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Result<Vec<Option<PaymentKey>>, String>, TxError> {
+    let mut facts = Vec::with_capacity(part.len());
+    for event in part {
+        match &event.fact {
+            Ok(fact) => facts.push(fact),
+            Err(why) => return Ok(Err(why.clone())),
+        }
+    }
+    if facts.iter().all(|fact| matches!(fact, Fact::Nothing(_))) {
+        return Ok(Ok(vec![None; part.len()]));
+    }
+    let applied = conn.transaction::<_, TxError, _>(async |conn| told_sources::apply(conn, &facts, policy, now).await).await;
+    match applied {
+        Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => Err(error),
+        applied => Ok(applied.map_err(|e| e.into_store("project the event").to_string())),
+    }
+}
+
+/// It stays, with its error, and is tried again.
+async fn fail(
     conn: &mut Conn,
     event: &Projected,
-    outcome: Result<Option<PaymentKey>, String>,
+    why: String,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<(), TxError> {
-    let row = diesel::update(events::table.find(event.row_id));
-    let tried = events::attempts.eq(events::attempts + 1);
-    match (&event.fact, outcome) {
-        (_, Err(why)) => {
-            let retry_at = Timestamp::from(event.retry_at);
-            unread::tell(conn, event.row_id, &why, policy, now).await?;
-            row.set((tried, events::state.eq("failed"), events::note.eq(why), events::next_attempt_at.eq(retry_at)))
-                .execute(conn)
-                .await?
-        }
-        (fact, Ok(key)) => {
-            let (state, note) = match fact {
-                Ok(Fact::Nothing(why)) => ("ignored", Some(*why)),
-                _ => ("projected", None),
-            };
-            row.set((
-                tried,
-                events::state.eq(state),
-                events::note.eq(note),
-                events::next_attempt_at.eq(None::<Timestamp>),
-                events::projected_at.eq(now),
-                events::payment_key.eq(key.map(PaymentKey::into_string)),
-            ))
-            .execute(conn)
-            .await?
-        }
+    unread::tell(conn, event.row_id, &why, policy, now).await?;
+    let retry_at = Timestamp::from(event.retry_at);
+    let tried = (events::attempts.eq(events::attempts + 1), events::next_attempt_at.eq(retry_at));
+    diesel::update(events::table.find(event.row_id))
+        .set((tried, events::state.eq("failed"), events::note.eq(why)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+const SETTLED: Columns =
+    &[("id", "bigint"), ("state", "text"), ("note", "text"), ("payment_key", "text"), ("at", "timestamptz")];
+const SETTLE: &str = "UPDATE webhook_events SET attempts = webhook_events.attempts + 1, state = r.state, note = r.note, \
+        next_attempt_at = NULL, projected_at = r.at, payment_key = r.payment_key \
+    FROM {rows} WHERE webhook_events.id = r.id";
+
+/// Those that were applied: one statement.
+async fn settle(conn: &mut Conn, done: &[(&Projected, Option<PaymentKey>)], now: Timestamp) -> Result<(), TxError> {
+    if done.is_empty() {
+        return Ok(());
+    }
+    let row = |(event, key): &(&Projected, Option<PaymentKey>)| {
+        let (state, note) = match &event.fact {
+            Ok(Fact::Nothing(why)) => ("ignored", Some(*why)),
+            _ => ("projected", None),
+        };
+        json!({"id": event.row_id, "state": state, "note": note, "payment_key": key, "at": now.written()})
     };
+    let rows: Vec<Value> = done.iter().map(row).collect();
+    Bulk::<()>::new(SETTLE, recordset(SETTLED), &rows).execute(conn).await?;
     Ok(())
 }
 
@@ -170,31 +202,15 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
     let columns = (sources::told_at, sources::rank, sources::event_id);
     let kept = sources::table.find(&source.object_id).select((columns, sources::says));
     let kept: Option<(StampColumns, serde_json::Value)> = locked!(kept).first(conn).await.optional()?;
-    let mut says = source.says.clone();
-    let mut newest = source.stamp.clone();
-    let mut changed = true;
-    if let Some((kept_stamp, kept_says)) = kept {
-        let kept_says: Says = json(format!("source {}", source.object_id), &kept_says)?;
-        let kept_stamp = stamp(kept_stamp);
-        let since = [(says.paid_at, kept_says.paid_at), (says.authorized_at, kept_says.authorized_at)];
-        let same = says.collection == kept_says.collection && source.kind == SourceKind::PaymentIntent;
-        let told = if says.settlement_currency.is_some() { &says } else { &kept_says };
-        let settled = (told.settlement_currency, told.settlement_amount);
-        if kept_stamp > newest {
-            (newest, says) = (kept_stamp.clone(), kept_says.clone());
+    let kept = match kept {
+        Some((kept_stamp, kept_says)) => {
+            Some((stamp(kept_stamp), read_json(format!("source {}", source.object_id), &kept_says)?))
         }
-        // What a charge settled in never changes, and only some tellings say it.
-        (says.settlement_currency, says.settlement_amount) = settled;
-        // An object is paid or authorised once, however often it is told or read.
-        if same && says.captured_later {
-            [says.paid_at, says.authorized_at] = since.map(|(told, kept)| told.into_iter().chain(kept).min());
-        }
-        changed = says != kept_says;
-        // A later telling of the same is kept too: it outdates what was told in between and comes after it.
-        if !changed && newest == kept_stamp {
-            return Ok(false);
-        }
-    }
+        None => None,
+    };
+    let Some(merged) = merge(source, kept) else { return Ok(false) };
+    let matters = merged.matters();
+    let Merged { newest, says, .. } = merged;
     let value = serde_json::to_value(&says).map_err(|e| corrupt(&source.object_id, e))?;
     let columns = (
         sources::told_at.eq(Timestamp::from(newest.told_at)),
@@ -214,8 +230,45 @@ async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> 
         .set(columns)
         .execute(conn)
         .await?;
-    // When the charge's figure of refunds was told decides which failed refunds it still counts.
-    Ok(changed || says.refunded > MinorUnits::ZERO)
+    Ok(matters)
+}
+
+/// What an object says by now, from what is told of it and what is kept.
+pub(super) struct Merged {
+    pub newest: Stamp,
+    pub says: Says,
+    pub changed: bool,
+}
+
+/// `None` when nothing is to be written.
+pub(super) fn merge(source: &Source, kept: Option<(Stamp, Says)>) -> Option<Merged> {
+    let mut says = source.says.clone();
+    let mut newest = source.stamp.clone();
+    let Some((kept_stamp, kept_says)) = kept else { return Some(Merged { newest, says, changed: true }) };
+    let since = [(says.paid_at, kept_says.paid_at), (says.authorized_at, kept_says.authorized_at)];
+    let same = says.collection == kept_says.collection && source.kind == SourceKind::PaymentIntent;
+    let told = if says.settlement_currency.is_some() { &says } else { &kept_says };
+    let settled = (told.settlement_currency, told.settlement_amount);
+    if kept_stamp > newest {
+        (newest, says) = (kept_stamp.clone(), kept_says.clone());
+    }
+    // What a charge settled in never changes, and only some tellings say it.
+    (says.settlement_currency, says.settlement_amount) = settled;
+    // An object is paid or authorised once, however often it is told or read.
+    if same && says.captured_later {
+        [says.paid_at, says.authorized_at] = since.map(|(told, kept)| told.into_iter().chain(kept).min());
+    }
+    let changed = says != kept_says;
+    // A later telling of the same is kept too: it outdates what was told in between and comes after it.
+    (changed || newest != kept_stamp).then_some(Merged { newest, says, changed })
+}
+
+impl Merged {
+    /// Whether the payment is to be put together anew. When the charge's figure of refunds was told decides which failed
+    /// refunds it still counts.
+    pub(super) fn matters(&self) -> bool {
+        self.changed || self.says.refunded > MinorUnits::ZERO
+    }
 }
 
 /// Puts a payment together from all that is known, and writes its row.
@@ -246,11 +299,11 @@ async fn put_together(conn: &mut Conn, key: &PaymentKey, policy: &Policy, now: T
 /// What of a payment's row decides how it is put together again.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = payments)]
-struct BeforeRow {
-    id: i64,
-    platform_fee_bps: i32,
-    paid_at: Option<Timestamp>,
-    stripe_charge_id: Option<String>,
+pub(super) struct BeforeRow {
+    pub id: i64,
+    pub platform_fee_bps: i32,
+    pub paid_at: Option<Timestamp>,
+    pub stripe_charge_id: Option<String>,
     mentor_id: Option<String>,
     amount: i64,
     platform_fee: i64,
@@ -263,7 +316,7 @@ struct BeforeRow {
 }
 
 impl BeforeRow {
-    fn standing(&self) -> Result<Standing, TxError> {
+    pub(super) fn standing(&self) -> Result<Standing, TxError> {
         let minor = |amount| MinorUnits::new(amount).unwrap_or_default();
         Ok(Standing {
             mentor_id: self.mentor_id.clone().map(MentorId::new),
@@ -276,7 +329,7 @@ impl BeforeRow {
             session_starts_at: utc(self.session_starts_at),
             session_ends_at: utc(self.session_ends_at),
             authorized_at: utc(self.authorized_at),
-            metadata: json(format!("payment {}'s metadata", self.id), &self.metadata)?,
+            metadata: read_json(format!("payment {}'s metadata", self.id), &self.metadata)?,
         })
     }
 }
@@ -294,7 +347,7 @@ async fn sources_of(conn: &mut Conn, key: &PaymentKey) -> Result<Vec<Source>, Tx
         .await?;
     let source = |(object_id, kind, told, says): (String, String, StampColumns, serde_json::Value)| {
         let kind = SourceKind::from_word(&kind).ok_or_else(|| corrupt(&object_id, "of no known kind"))?;
-        let says = json(format!("source {object_id}"), &says)?;
+        let says = read_json(format!("source {object_id}"), &says)?;
         Ok(Source { object_id, kind, key: key.clone(), stamp: stamp(told), says })
     };
     rows.into_iter().map(source).collect()
@@ -354,12 +407,17 @@ macro_rules! described {
     };
 }
 
-async fn insert_payment(conn: &mut Conn, p: &Assembled, fee_bps: u16, now: Timestamp) -> Result<(), TxError> {
-    let status = match p.collection {
+/// Of a payment that was just recorded.
+pub(super) fn first_status(p: &Assembled) -> &'static str {
+    match p.collection {
         _ if p.paid_at.is_some() => "pending",
         Collection::Authorized => "authorized",
         _ => "unpaid",
-    };
+    }
+}
+
+async fn insert_payment(conn: &mut Conn, p: &Assembled, fee_bps: u16, now: Timestamp) -> Result<(), TxError> {
+    let status = first_status(p);
     diesel::insert_into(payments::table)
         .values((
             payments::payment_key.eq(p.key.as_str()),

@@ -1,20 +1,20 @@
 //! The release run's side of the database: which payments are due to be looked at, and tx 1 of the money rule.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
-use super::{Conn, cases, debts, intent, ledger, outbox, paid, project};
+use super::{Conn, cases, debts, intent, ledger, outbox, paid, sources};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
 use crate::domain::operation::{OperationState, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::release::{Case, Decision, decide};
+use crate::domain::release::{Case, Decision, Plan, decide};
 use crate::domain::settle::{Settlement, settle};
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
@@ -63,13 +63,7 @@ pub(in crate::store) async fn pick_due(
         let decision = decide(&case, policy, now);
         let settlement = settle(&case, &decision, policy, now);
         match (decision, settlement) {
-            (Decision::Release(plan), _) => {
-                let row = payments::table.find(case.payment.id.0);
-                let free = (payments::status.eq("pending"), payments::hold_reasons.eq(""));
-                let set = payments::next_check_at.eq(Timestamp::from(revisit_at));
-                diesel::update(row).set((free, set)).execute(conn).await?;
-                picked.ready.push((plan, case));
-            }
+            (Decision::Release(plan), _) => picked.ready.push((plan, case)),
             (decision, Some(settlement)) => {
                 let held = matches!(decision, Decision::Hold(_));
                 picked.held += usize::from(held);
@@ -87,9 +81,22 @@ pub(in crate::store) async fn pick_due(
             (_, None) => {}
         }
     }
+    leave_alone(conn, &picked.ready, revisit_at).await?;
     // What a person changed by SQL is posted now; for the others, when they are claimed.
     ledger::post(conn, &settled, policy, now).await?;
     Ok(picked)
+}
+
+/// Until then, while their charges are read.
+async fn leave_alone(conn: &mut Conn, ready: &[(Plan, Case)], until: DateTime<Utc>) -> Result<(), TxError> {
+    if ready.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = ready.iter().map(|(_, case)| case.payment.id.0).collect();
+    let free = (payments::status.eq("pending"), payments::hold_reasons.eq(""));
+    let set = payments::next_check_at.eq(Timestamp::from(until));
+    diesel::update(payments::table.filter(payments::id.eq_any(ids))).set((free, set)).execute(conn).await?;
+    Ok(())
 }
 
 fn disputes_unread(decision: &Decision) -> bool {
@@ -157,33 +164,81 @@ pub(in crate::store) async fn claim(
 ) -> Result<Vec<Claimed>, TxError> {
     let ids: Vec<i64> = ready.iter().map(|p| p.payment_id.0).collect();
     let free = lock_if_free(conn, &ids).await?;
-    for payment in ready.iter().filter(|p| free.iter().any(|row| row.id == p.payment_id.0)) {
-        for fact in &payment.facts {
-            project::apply(conn, fact, policy, Timestamp::from(now)).await?;
-        }
-    }
+    let free_ids: HashSet<i64> = free.iter().map(|row| row.id).collect();
+    let read = ready.iter().filter(|payment| free_ids.contains(&payment.payment_id.0));
+    sources::apply_each(conn, read.flat_map(|payment| &payment.facts), policy, Timestamp::from(now)).await?;
     // Read again under the lock, now with what Stripe said. One that came free only now was not told it, and waits.
     let told: Vec<i64> = free.iter().map(|row| row.id).collect();
     let rows = lock_if_free(conn, &told).await?;
     let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
-    let mut claimed = Vec::with_capacity(ready.len());
-    let mut met: HashSet<MentorId> = HashSet::new();
-    for (row, mut case) in rows.iter().zip(cases) {
-        // One before it may have paid off the debt, or sent the credit.
-        let known = case.payment.mentor_id.clone().filter(|mentor| met.contains(mentor) && case.position.is_none());
-        if let Some(mentor) = known {
-            (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
-        }
-        met.extend(case.payment.mentor_id.clone());
-        met.extend(case.position.as_ref().map(|position| position.mentor_id.clone()));
-        claimed.push(claim_one(conn, row, &case, lease, policy, now).await?);
-    }
+    let mut claimed = claim_each(conn, &rows, cases, lease, policy, now).await?;
     ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
     claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
     Ok(claimed)
+}
+
+/// Claims what is locked. Transfers that change nothing but their own payment are written together, at the end.
+async fn claim_each(
+    conn: &mut Conn,
+    rows: &[PaymentRow],
+    cases: Vec<Case>,
+    lease: &Lease,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Claimed>, TxError> {
+    let before = Before::load(conn, rows).await?;
+    let (mut claimed, mut plain) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let mut touched: HashSet<MentorId> = HashSet::new();
+    for (row, mut case) in rows.iter().zip(cases) {
+        // One before it may have paid off the debt, or sent the credit.
+        let known = case.payment.mentor_id.clone().filter(|mentor| touched.contains(mentor) && case.position.is_none());
+        if let Some(mentor) = known {
+            (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
+        }
+        match claim_one(conn, row, &case, &before, lease, policy, now).await? {
+            Claim::Plain(planned) => plain.push(*planned),
+            Claim::Made(made) => {
+                touched.extend(case.payment.mentor_id.clone());
+                touched.extend(case.position.as_ref().map(|position| position.mentor_id.clone()));
+                claimed.push(made);
+            }
+        }
+    }
+    claimed.extend(intent::transfers(conn, plain, lease, now).await?);
+    Ok(claimed)
+}
+
+/// What claiming a payment came to.
+enum Claim {
+    /// It is done.
+    Made(Claimed),
+    /// It is to be transferred, and can be written with others.
+    Plain(Box<intent::Planned>),
+}
+
+/// What was done about payments before, whatever their rows say: two queries, however many.
+struct Before {
+    /// The generation and state of the latest transfer. Only the latest can be live.
+    latest: HashMap<i64, (i32, String)>,
+    /// Those that went towards a debt or became credit, all of them.
+    measured: HashSet<i64>,
+}
+
+impl Before {
+    async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Self, TxError> {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let transfers: Vec<(i64, i32, String)> = operations::table
+            .filter(operations::payment_id.eq_any(&ids).and(operations::kind.eq("transfer")))
+            .order(operations::generation)
+            .select((operations::payment_id.assume_not_null(), operations::generation, operations::state))
+            .load(conn)
+            .await?;
+        let latest = transfers.into_iter().map(|(payment, generation, state)| (payment, (generation, state))).collect();
+        Ok(Self { latest, measured: debts::took_all_of(conn, &ids).await? })
+    }
 }
 
 async fn lock_if_free(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentRow>, TxError> {
@@ -195,17 +250,20 @@ async fn claim_one(
     conn: &mut Conn,
     row: &PaymentRow,
     case: &Case,
+    before: &Before,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
-) -> Result<Claimed, TxError> {
+) -> Result<Claim, TxError> {
     let id = case.payment.id;
     if let Some(claimed) = asked::claim(conn, row, case, lease, policy, now).await? {
-        return Ok(claimed);
+        return Ok(Claim::Made(claimed));
     }
     match case.payment.status {
-        PaymentStatus::Releasing => return Ok(Claimed::Taken(id)),
-        status if status.is_paid() => return paid::claim(conn, row, case, lease, policy, now).await,
+        PaymentStatus::Releasing => return Ok(Claim::Made(Claimed::Taken(id))),
+        status if status.is_paid() => {
+            return paid::claim(conn, row, case, lease, policy, now).await.map(Claim::Made);
+        }
         _ => {}
     }
     let decision = decide(case, policy, now);
@@ -214,35 +272,26 @@ async fn claim_one(
     }
     match decision {
         Decision::Release(plan) => {
-            let latest = latest_operation(conn, id).await?;
+            let latest = before.latest.get(&id.0);
             // The payment's status says otherwise only if somebody set it by hand.
-            let is_live = latest.as_ref().is_some_and(|(_, state)| state != OperationState::Rejected.word());
-            if is_live || debts::took_all_of(conn, id).await? {
-                return Ok(Claimed::Taken(id));
+            let is_live = latest.is_some_and(|(_, state)| state != OperationState::Rejected.word());
+            if is_live || before.measured.contains(&id.0) {
+                return Ok(Claim::Made(Claimed::Taken(id)));
             }
-            let generation = latest.map_or(0, |(generation, _)| generation) + 1;
+            let generation = latest.map_or(0, |(generation, _)| *generation) + 1;
             let key = transfer_key(&PaymentKey::new(&row.payment_key), generation);
+            if intent::is_plain(&plan) {
+                return Ok(Claim::Plain(Box::new((plan, generation, key))));
+            }
             let claimed = intent::transfer(conn, &plan, generation, key, lease, now).await?;
             if matches!(claimed, Claimed::Adjusted(_)) {
                 outbox::write(conn, &Vec::from_iter(late::kept(case, &plan)), policy, now).await?;
             }
-            Ok(claimed)
+            Ok(Claim::Made(claimed))
         }
-        Decision::Wait(pause) => Ok(Claimed::Waits(id, pause)),
-        Decision::Hold(reasons) => Ok(Claimed::Held(id, reasons)),
+        Decision::Wait(pause) => Ok(Claim::Made(Claimed::Waits(id, pause))),
+        Decision::Hold(reasons) => Ok(Claim::Made(Claimed::Held(id, reasons))),
     }
-}
-
-/// The generation and state of a payment's latest operation. Only the latest can be live.
-async fn latest_operation(conn: &mut Conn, payment: PaymentId) -> Result<Option<(i32, String)>, TxError> {
-    let latest = operations::table
-        .filter(operations::payment_id.eq(payment.0).and(operations::kind.eq("transfer")))
-        .order(operations::generation.desc())
-        .select((operations::generation, operations::state))
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(latest)
 }
 
 /// Lets payments wait.
