@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// What webhooks are signed with.
 pub const SECRET: &str = "whsec_bench";
 
+/// What is measured, unless `PAYOUTD_BENCH_PROGRAM` names another build of it.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_payoutd");
+
 /// A directory with a configuration.
 pub struct Home {
     dir: TempDir,
@@ -66,7 +69,8 @@ impl Home {
 
     /// The program with this configuration.
     pub fn payoutd(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_payoutd"));
+        let program = std::env::var_os("PAYOUTD_BENCH_PROGRAM").unwrap_or_else(|| PROGRAM.into());
+        let mut command = Command::new(program);
         command.arg("--config").arg(self.path("payoutd.toml")).args(arguments).env_clear().stdin(Stdio::null());
         command.env("PAYOUTD_STATE_DIR", self.path("state"));
         command

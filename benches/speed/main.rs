@@ -10,6 +10,7 @@ mod load;
 mod memory;
 mod payouts;
 mod seed;
+mod sqlite;
 mod webhooks;
 mod yardstick;
 
