@@ -1,6 +1,6 @@
 //! Databases on the private cluster that `benches/run` started, and what they count about themselves.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use tokio_postgres::{Client, NoTls};
 
@@ -12,6 +12,8 @@ pub struct Database {
     pub url: String,
     /// A connection to it.
     pub sql: Client,
+    /// What was asked over it, which is not payoutd's doing.
+    asked: AtomicI64,
 }
 
 /// What the database had to do.
@@ -47,16 +49,18 @@ impl Database {
         let url = format!("{server}/{name}");
         let sql = connect(&url).await;
         sql.batch_execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").await.expect("preloaded");
-        Self { url, sql }
+        Self { url, sql, asked: AtomicI64::new(0) }
     }
 
     /// Runs statements.
     pub async fn run(&self, sql: &str) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.sql.batch_execute(sql).await.unwrap_or_else(|why| panic!("{sql}: {why:?}"));
     }
 
     /// One number.
     pub async fn number(&self, sql: &str) -> i64 {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.sql.query_one(sql, &[]).await.unwrap_or_else(|why| panic!("{sql}: {why:?}")).get(0)
     }
 
@@ -76,17 +80,18 @@ impl Database {
         // Backends tell their counts once a second, and when they end.
         tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
         self.run("SELECT pg_stat_clear_snapshot()").await;
+        let asked = self.asked.load(Ordering::Relaxed);
         Counted {
-            queries: self
-                .number(
-                    "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE toplevel
+            queries: -asked
+                + self
+                    .number(
+                        "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE toplevel
                        AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
                        AND query !~* '^(begin|commit|rollback|savepoint|release|select pg_stat)'",
-                )
-                .await,
-            commits: self
-                .number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-                .await,
+                    )
+                    .await,
+            commits: -asked
+                + self.number("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()").await,
             wal: self.number("SELECT (pg_current_wal_lsn() - '0/0')::bigint").await,
         }
     }

@@ -114,7 +114,6 @@ impl Daemon {
     pub fn cost(&self) -> Cost {
         cost(self.child.id())
     }
-
 }
 
 /// What a process has cost so far.

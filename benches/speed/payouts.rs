@@ -140,13 +140,23 @@ async fn round(case: &Case, home: &Home, fake: &Fake, database: &Database, payme
 /// Every safety row is there, and nobody was paid twice: else the figure is worth nothing.
 async fn check(database: &Database, payments: usize, made: u64, runs: i64) {
     let payments = payments as i64;
-    assert_eq!(made, payments as u64, "transfers that the fake made");
-    let paid = database
-        .number(&format!("SELECT coalesce(sum(transferred), 0)::bigint FROM runs WHERE id > {runs}"))
-        .await;
+    if made != payments as u64 {
+        let sql = "SELECT status || ' ' || hold_reasons || ' ' || coalesce(wait_reason, ''), count(*)
+                   FROM payments GROUP BY 1 ORDER BY 2 DESC LIMIT 5";
+        let rows = database.sql.query(sql, &[]).await.expect("it answers");
+        let found: Vec<_> = rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, i64>(1))).collect();
+        let told = database.sql.query("SELECT error FROM runs WHERE id > $1", &[&runs]).await.expect("it answers");
+        let told: Vec<Option<String>> = told.iter().map(|row| row.get(0)).collect();
+        panic!("the fake made {made} of {payments} transfers: {found:?}; the runs say {told:?}");
+    }
+    let paid =
+        database.number(&format!("SELECT coalesce(sum(transferred), 0)::bigint FROM runs WHERE id > {runs}")).await;
     assert_eq!(paid, payments, "transferred, by the runs' own word");
     for (what, sql) in [
-        ("payments that are left", "SELECT count(*) FROM payments WHERE next_check_at IS NOT NULL OR status = 'releasing'"),
+        (
+            "payments that are left",
+            "SELECT count(*) FROM payments WHERE next_check_at IS NOT NULL OR status = 'releasing'",
+        ),
         ("operations that are not confirmed", "SELECT count(*) FROM operations WHERE state <> 'confirmed'"),
         (
             "confirmed operations without their attempt, transfer, journal",

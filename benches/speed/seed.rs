@@ -149,6 +149,7 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
             "payment_key" | "stripe_payment_intent_id" | "stripe_charge_id" | "booking_id" => {
                 format!("regexp_replace(p.{column}, '[0-9]+$', n::text)")
             }
+            "next_check_at" => "to_timestamp(0)".to_owned(),
             _ => format!("p.{column}"),
         })
         .collect();

@@ -1,4 +1,5 @@
--- One payout, two commits: the claim with its intent, then the outcome with all its rows. Each pipeline is one transaction.
+-- One payout, two commits: the claim with its intent, then the outcome with all its rows. The transfers' charges are
+-- made up, so that no trigger wakes what was just paid; payoutd writes them while their payments are not to be woken.
 \set n :n + 1
 \set id :base + :n * 8 + :client_id
 WITH p AS (
@@ -9,13 +10,12 @@ WITH p AS (
 )
 INSERT INTO operations (kind, payment_id, mentor_id, generation, idempotency_key, amount, currency, parameters, state,
     first_sent_at, last_sent_at, lease_epoch, lease_owner, lease_until, created_at, updated_at)
-SELECT 'transfer', id, mentor_id, 1, 'payoutd:transfer:' || payment_key || ':1', mentor_amount, currency,
+SELECT 'transfer', id, mentor_id, 1, 'payoutd' || ':' || 'transfer:' || payment_key || ':1', mentor_amount, currency,
     json_build_object('amount', mentor_amount, 'currency', currency, 'destination', 'acct_' || mentor_id,
         'source_transaction', 'ch_' || payment_key, 'transfer_group', 'payoutd_ch_' || payment_key, 'payment_id', id,
         'netted', 0, 'kept', 10000, 'refunds', json_build_array(), 'carried', 0),
     'submitting', now(), now(), 1, 'yardstick:1', now() + interval '5 minutes', now(), now()
 FROM p;
-\startpipeline
 WITH o AS (
     UPDATE operations SET state = 'confirmed', attempts = 1, lease_owner = NULL, lease_until = NULL,
         stripe_id = 'tr_yard_' || :id, stripe_request_id = 'req_yard_' || :id, updated_at = now()
@@ -36,15 +36,15 @@ WITH o AS (
         json_build_object('payment', json_build_object('id', payment_id, 'amount', amount, 'currency', currency,
             'customer', 'Ada Customer', 'booking', 'booking-1', 'mentor', mentor_id)), now(), now()
     FROM o
+), p AS (
+    UPDATE payments SET status = 'transferred', transfer_id = 'tr_yard_' || :id, transfer_status = 'paid', transferred_at = now(),
+        transfer_retry_count = 1, next_check_at = NULL, updated_at = now()
+    WHERE id = :id AND status = 'releasing'
 ), j AS (
-    INSERT INTO ledger_journals (key, payment_id, kind, at) SELECT payment_id || ':transfer:1', payment_id, 'transfer', now()
+    INSERT INTO ledger_journals (key, payment_id, kind, at) SELECT payment_id || ':' || 'transfer:1', payment_id, 'transfer', now()
     FROM o RETURNING id
 )
 INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount)
 SELECT j.id, l.account, o.mentor_id, 'eur', l.amount
 FROM o, j, (VALUES ('mentor_payable', 9000), ('platform_balance', -9000), ('connected_balance', 9000),
                    ('mentor_funds', -9000)) AS l (account, amount);
-UPDATE payments SET status = 'transferred', transfer_id = 'tr_yard_' || :id, transfer_status = 'paid', transferred_at = now(),
-    transfer_retry_count = 1, next_check_at = NULL, updated_at = now()
-WHERE id = :id AND status = 'releasing';
-\endpipeline

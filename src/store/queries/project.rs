@@ -8,7 +8,10 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources as told_sources, unread, withdrawals};
+use super::{
+    Conn, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources as told_sources, unread,
+    withdrawals,
+};
 use crate::domain::assemble::{Assembled, Standing, assemble};
 use crate::domain::facts::{Fact, Says, Source, SourceKind, Stamp};
 use crate::domain::fees::Split;
@@ -89,7 +92,8 @@ async fn apply_part(
     if facts.iter().all(|fact| matches!(fact, Fact::Nothing(_))) {
         return Ok(Ok(vec![None; part.len()]));
     }
-    let applied = conn.transaction::<_, TxError, _>(async |conn| told_sources::apply(conn, &facts, policy, now).await).await;
+    let applied =
+        conn.transaction::<_, TxError, _>(async |conn| told_sources::apply(conn, &facts, policy, now).await).await;
     match applied {
         Err(error @ TxError::Sql(diesel::result::Error::BrokenTransactionManager)) => Err(error),
         applied => Ok(applied.map_err(|e| e.into_store("project the event").to_string())),
@@ -97,13 +101,7 @@ async fn apply_part(
 }
 
 /// It stays, with its error, and is tried again.
-async fn fail(
-    conn: &mut Conn,
-    event: &Projected,
-    why: String,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), TxError> {
+async fn fail(conn: &mut Conn, event: &Projected, why: String, policy: &Policy, now: Timestamp) -> Result<(), TxError> {
     unread::tell(conn, event.row_id, &why, policy, now).await?;
     let retry_at = Timestamp::from(event.retry_at);
     let tried = (events::attempts.eq(events::attempts + 1), events::next_attempt_at.eq(retry_at));

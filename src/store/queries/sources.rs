@@ -133,10 +133,11 @@ type SourceRow = (String, String, String, StampColumns, Value);
 /// What is kept of these objects.
 async fn kept(conn: &mut Conn, told: &[&Source]) -> Result<HashMap<String, (Stamp, Says)>, TxError> {
     let objects: Vec<&str> = told.iter().map(|source| source.object_id.as_str()).collect();
-    let rows = sources::table
-        .filter(sources::object_id.eq_any(objects))
-        .order(sources::object_id)
-        .select((sources::object_id, (sources::told_at, sources::rank, sources::event_id), sources::says));
+    let rows = sources::table.filter(sources::object_id.eq_any(objects)).order(sources::object_id).select((
+        sources::object_id,
+        (sources::told_at, sources::rank, sources::event_id),
+        sources::says,
+    ));
     let rows: Vec<(String, StampColumns, Value)> = locked!(rows).load(conn).await?;
     let mut kept = HashMap::with_capacity(rows.len());
     for (object, told, says) in rows {
@@ -198,10 +199,12 @@ async fn put_together(
     let (mut new, mut changed, mut new_charges) = (Vec::new(), Vec::new(), Vec::new());
     for key in keys {
         let sources = sources.remove(key.as_str()).unwrap_or_default();
-        let mut of: Vec<&str> = sources.iter().filter_map(|s| s.says.charge_id.as_ref()).map(ChargeId::as_str).collect();
+        let mut of: Vec<&str> =
+            sources.iter().filter_map(|s| s.says.charge_id.as_ref()).map(ChargeId::as_str).collect();
         of.sort_unstable();
         of.dedup();
-        let refunds: Vec<RefundStanding> = of.iter().filter_map(|charge| refunds.get(*charge)).flatten().cloned().collect();
+        let refunds: Vec<RefundStanding> =
+            of.iter().filter_map(|charge| refunds.get(*charge)).flatten().cloned().collect();
         let row = rows.remove(key.as_str());
         let kept_bps = row.as_ref().map(|row| u16::try_from(row.platform_fee_bps).unwrap_or(10_000));
         let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
@@ -263,12 +266,7 @@ async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<String,
 }
 
 /// Disputes may have been told of before their payments.
-async fn tell_of_new(
-    conn: &mut Conn,
-    charges: &[ChargeId],
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), TxError> {
+async fn tell_of_new(conn: &mut Conn, charges: &[ChargeId], policy: &Policy, now: Timestamp) -> Result<(), TxError> {
     if charges.is_empty() {
         return Ok(());
     }
