@@ -3,6 +3,7 @@
 
 pub(in crate::store) mod admin;
 mod asked;
+mod assembled;
 pub(in crate::store) mod audit;
 mod audit_payouts;
 mod audit_sql;

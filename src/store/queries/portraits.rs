@@ -3,7 +3,7 @@
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::project::first_status;
+use super::assembled::first_status;
 use super::{Conn, recordset};
 use crate::domain::assemble::Assembled;
 use crate::store::bulk::{Bulk, Columns};

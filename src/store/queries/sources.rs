@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
+use super::assembled::{BeforeRow, Merged, merge};
 use super::portraits::{self, Portrait};
-use super::project::{self, BeforeRow, Merged, merge};
 use super::told::{StampColumns, stamp};
-use super::{Conn, disputes, recordset};
+use super::{Conn, disputes, project, recordset};
 use crate::domain::assemble::assemble;
 use crate::domain::facts::{Fact, Says, Source, SourceKind, Stamp};
 use crate::domain::ids::{ChargeId, PaymentKey};
