@@ -108,9 +108,9 @@ async fn metrics(database: &Database, home: &Home) -> Option<(&'static str, (i64
     let daemon: Daemon = home.serve();
     tokio::time::sleep(Duration::from_millis(500)).await;
     database.forget().await;
-    let asked = format!("GET /metrics HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
+    let asked = "GET /metrics HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n";
     let address = daemon.metrics?;
-    load::once(address, &asked).await;
+    load::once(address, asked).await;
     Some(("metrics", counted(database).await))
 }
 
