@@ -32,11 +32,16 @@ use crate::stripe::Wire;
 use crate::time::SimClock;
 
 pub struct Daemon {
+    pub number: u64,
     runtime: Option<Runtime>,
     jobs: Arc<Jobs>,
     inbox: Arc<GroupInbox>,
     pub clock: Arc<SimClock>,
     deliveries: Vec<(String, JoinHandle<Result<(), StoreError>>)>,
+    /// Nothing goes on in it, as in a machine that sleeps.
+    pub is_frozen: bool,
+    /// Time that passed while it was frozen.
+    behind_ms: u64,
 }
 
 impl Daemon {
@@ -80,11 +85,25 @@ impl Daemon {
             let inbox = GroupInbox::spawn(jobs.clone(), &tasks);
             (jobs, Arc::new(inbox))
         });
-        Daemon { runtime: Some(runtime), jobs, inbox, clock, deliveries: Vec::new() }
+        Daemon {
+            number,
+            runtime: Some(runtime),
+            jobs,
+            inbox,
+            clock,
+            deliveries: Vec::new(),
+            is_frozen: false,
+            behind_ms: 0,
+        }
     }
 
     /// So many milliseconds of work.
-    pub fn works(&self, ms: u64) {
+    pub fn works(&mut self, ms: u64) {
+        self.behind_ms += ms;
+        if self.is_frozen {
+            return;
+        }
+        let ms = std::mem::take(&mut self.behind_ms);
         self.runtime.as_ref().expect("alive").block_on(async {
             tokio::time::advance(Duration::from_millis(ms)).await;
             for _ in 0..12 {

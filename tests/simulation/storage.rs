@@ -28,6 +28,7 @@ use payoutd::store::Database;
 
 use crate::chance::Chance;
 use crate::mutations::Mutation;
+use crate::sql::Sql;
 
 /// What all daemons of a simulation share of their storage.
 pub struct Shared {
@@ -43,8 +44,8 @@ pub struct Shared {
     /// How many flags were set or lifted so far.
     pub flags: AtomicU64,
     pub mutation: Option<Mutation>,
-    /// The SQLite file.
-    pub path: String,
+    /// An admin's own connection.
+    pub sql: Sql,
 }
 
 pub struct SimStore {
@@ -125,11 +126,14 @@ macro_rules! pass_on {
 
 impl SimStore {
     async fn conclude_mutated(&self, outcomes: Vec<Outcome>, now: DateTime<Utc>) -> Result<Vec<Recorded>, StoreError> {
-        let outcomes = match self.shared.mutation {
-            Some(mutation) => mutation.outcomes(&self.shared, outcomes),
-            None => outcomes,
+        let concluded = async {
+            let outcomes = match self.shared.mutation {
+                Some(mutation) => mutation.outcomes(&self.shared, outcomes),
+                None => outcomes,
+            };
+            self.shared.database.conclude(outcomes, now).await
         };
-        self.call(self.shared.database.conclude(outcomes, now)).await
+        self.call(concluded).await
     }
 }
 
