@@ -32,6 +32,9 @@ pub enum Notice {
         /// How the mentor's part became this currency, where the customer paid in another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         converted: Option<Converted>,
+        /// Whether it stays in the connected account until the mentor asks for it.
+        #[serde(default)]
+        stays: bool,
     },
     /// To the mentor: a payment is too small to be sent alone, and is kept for them.
     Carried {

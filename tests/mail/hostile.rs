@@ -48,6 +48,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
             netted: MinorUnits::ZERO,
             carried: MinorUnits::ZERO,
             converted: None,
+            stays: false,
         },
         Notice::NotPaid { payment: payment() },
         Notice::PaymentFailed { payment: payment(), why: why(), code: why(), attempts: 3 },
@@ -167,6 +168,7 @@ async fn names_and_domains_beyond_ascii_arrive_as_they_are() {
         netted: MinorUnits::ZERO,
         carried: MinorUnits::ZERO,
         converted: None,
+        stays: false,
     }];
     let email = sent(&Letter { to: "\"Zoë, of Köln\" <zoe@köln.example>".into(), ..letter(notices) }).await;
     assert_eq!(email.header("Subject"), Some("You were paid 90.00 USD for booking Zoë Żółć 山田 🎓"));

@@ -97,7 +97,7 @@ fn live(first: u64, seeds: u64, threads: u64, show: bool) -> Result<Life, String
             let life = play(first + number, None).inspect_err(|_| next.store(seeds, Ordering::SeqCst))?;
             sum = add(sum, life);
             let done = done.fetch_add(1, Ordering::SeqCst) + 1;
-            if show && (done % 500 == 0 || done == seeds) {
+            if show && (done.is_multiple_of(500) || done == seeds) {
                 eprintln!("{done} of {seeds} seeds");
             }
         }
