@@ -58,7 +58,7 @@ on_both_databases! {
         assert_eq!(asked[0].json()["id"], asked[1].json()["id"]);
 
         // What is too small, too much, in another currency or nothing at all is refused, and nothing moves.
-        let bad = [(900, "gbp", 422), (2_000_000, "gbp", 422), (5_000, "usd", 422), (0, "gbp", 400), (-5_000, "gbp", 400)];
+        let bad = [(900, "gbp", 422), (2_000_000, "gbp", 422), (5_000, "usd", 422), (0, "gbp", 422), (-5_000, "gbp", 422)];
         for (amount, currency, status) in bad {
             let (key, body) = (format!("bad-{amount}-{currency}"), json!({"amount": amount, "currency": currency}));
             let refused = mentorship.api_post("/v1/mentors/ada/withdrawals", &key, body).await;

@@ -228,7 +228,8 @@ impl Platform {
         self.until("withdrawals are with Stripe", async || {
             self.cron().await;
             self.webhooks_arrive().await;
-            let payouts = self.sandbox.books().payouts.into_iter().filter(|payout| payout.account.as_deref() == Some(account));
+            let payouts =
+                self.sandbox.books().payouts.into_iter().filter(|payout| payout.account.as_deref() == Some(account));
             let mut there: Vec<i64> = payouts.map(|payout| payout.amount_minor).collect();
             there.sort_unstable();
             there == amounts
