@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use crate::chance::Chance;
 use crate::cluster::Cluster;
@@ -23,7 +25,7 @@ pub async fn stands_between(plan: &Plan, shared: &Cluster, chance: Chance) -> Re
     let direct = shared.database("bouncer").await?;
     let mut site = Site::new(chance).await?;
     let between = Bouncer::new(&program, mode, shared, site.dir.path())?;
-    let mut bouncer = between.start()?;
+    let mut bouncer = between.start().await?;
     site.set("PAYOUTD_DATABASE_POOL_SIZE", "8");
     let url = format!("postgres://{}@127.0.0.1:{}/bouncer", shared.login().0, between.port);
     let mut town = site.found(&url, &direct, None).await?;
@@ -36,7 +38,7 @@ pub async fn stands_between(plan: &Plan, shared: &Cluster, chance: Chance) -> Re
         town.customers_pay_for(time).await?;
         if round % 2 == 0 {
             bouncer.kill()?;
-            bouncer = between.start()?;
+            bouncer = between.start().await?;
         } else {
             town.kill(1)?;
             town.restart(1)?;
@@ -87,7 +89,13 @@ impl<'a> Bouncer<'a> {
         Ok(Bouncer { program: program.to_owned(), cluster, port, config, log: dir.join("bouncer.log") })
     }
 
-    fn start(&self) -> Result<Process> {
-        Process::start(self.cluster.program(&self.program).arg(&self.config), &self.log)
+    /// Waits until it can be reached.
+    async fn start(&self) -> Result<Process> {
+        let mut process = Process::start(self.cluster.program(&self.program).arg(&self.config), &self.log)?;
+        while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            ensure!(process.ended()?.is_none(), "PgBouncer ended: {}", process.said());
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(process)
     }
 }

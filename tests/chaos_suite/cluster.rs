@@ -41,6 +41,15 @@ impl Cluster {
         script(&["up", &text(&self.dir)]).await.map(drop)
     }
 
+    /// Its processes stand still, with their sockets open, until [`Cluster::thaw`].
+    pub async fn freeze(&self) -> Result<()> {
+        script(&["freeze", &text(&self.dir)]).await.map(drop)
+    }
+
+    pub async fn thaw(&self) -> Result<()> {
+        script(&["thaw", &text(&self.dir)]).await.map(drop)
+    }
+
     pub async fn promote(&self) -> Result<()> {
         script(&["promote", &text(&self.dir)]).await.map(drop)
     }

@@ -38,10 +38,8 @@ pub async fn shares_the_work(plan: &Plan, shared: &Cluster, chance: Chance) -> R
     town.kill(killed)?;
     let (paid, on_the_wire) = (town.stripe.books().await?.transfers.len(), under_way(&town).await);
     ensure!(paid < payments, "all was paid before one could be killed");
-    town.until_for(PATIENCE, "all is paid", async |town| {
-        Ok(town.stripe.books().await?.transfers.len() >= payments)
-    })
-    .await?;
+    town.until_for(PATIENCE, "all is paid", async |town| Ok(town.stripe.books().await?.transfers.len() >= payments))
+        .await?;
     let took = due.elapsed().as_secs();
     // The judge wants to see it well again, too.
     town.restart(killed)?;

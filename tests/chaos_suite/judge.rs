@@ -20,16 +20,21 @@ pub struct Verdict {
     events: usize,
     by_hand: usize,
     emails: usize,
+    gave_up: usize,
 }
 
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Verdict { payments, events, by_hand, emails } = self;
+        let Verdict { payments, events, by_hand, emails, gave_up } = self;
         write!(f, "{payments} payments each transferred once, {events} events stored")?;
         if *by_hand > 0 {
             write!(f, " ({by_hand} after Stripe had given up and was asked again)")?;
         }
-        write!(f, ", {emails} emails, audit clean")
+        write!(f, ", {emails} emails, audit clean")?;
+        if *gave_up > 0 {
+            write!(f, ", a daemon ended by itself and was started again {gave_up} times")?;
+        }
+        Ok(())
     }
 }
 
@@ -45,7 +50,7 @@ impl Town {
         let emails = self.check_emails().await?;
         self.check_rows(&books).await?;
         self.cli(&["audit"]).await.context("the audit found something")?;
-        Ok(Verdict { payments: self.owed.len(), events, by_hand, emails })
+        Ok(Verdict { payments: self.owed.len(), events, by_hand, emails, gave_up: self.gave_up })
     }
 
     /// Answers how many events had to be brought by hand, since Stripe had given up on them.
@@ -64,7 +69,11 @@ impl Town {
             }
             if Instant::now() > deadline {
                 let status = self.cli(&["status"]).await?;
-                bail!("{transfers} transfers of {} after {PATIENCE:?}\n{status}{}", self.owed.len(), self.complaints(0));
+                bail!(
+                    "{transfers} transfers of {} after {PATIENCE:?}\n{status}{}",
+                    self.owed.len(),
+                    self.complaints(0)
+                );
             }
             sleep(BETWEEN_LOOKS).await;
         }

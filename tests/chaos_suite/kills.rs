@@ -30,6 +30,8 @@ async fn killed(plan: &Plan, mut town: Town) -> Result<String> {
             false => town.moment(300, 2_500),
         };
         town.customers_pay_for(life).await?;
+        // One that ended by itself is told apart.
+        town.keep()?;
         town.kill(0)?;
         town.restart(0)?;
     }

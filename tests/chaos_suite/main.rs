@@ -19,6 +19,7 @@ mod disk;
 mod failover;
 mod fleet;
 mod judge;
+mod judged;
 mod kills;
 mod mailbox;
 mod plan;
@@ -107,7 +108,12 @@ async fn run(plan: Plan) -> Result<usize> {
     }));
     let failed: Vec<usize> = lived.buffer_unordered(plan.at_once).collect().await;
     let failures = failed.iter().sum();
-    println!("chaos: {} scenarios, {failures} failed, {} s, seed {}", failed.len(), began.elapsed().as_secs(), plan.seed);
+    println!(
+        "chaos: {} scenarios, {failures} failed, {} s, seed {}",
+        failed.len(),
+        began.elapsed().as_secs(),
+        plan.seed
+    );
     Ok(failures)
 }
 
@@ -122,5 +128,6 @@ async fn live(scenario: Scenario, plan: Rc<Plan>, shared: Rc<Cluster>, chance: C
         Scenario::MailAway => smtp::misbehaves(&plan, chance).await,
         Scenario::StripeAway => stripe_away::is_frozen_and_cut_off(&plan, &shared, chance).await,
         Scenario::Fleet => fleet::shares_the_work(&plan, &shared, chance).await,
+        Scenario::Judge => judged::sees_what_is_wrong(chance).await,
     }
 }

@@ -13,11 +13,12 @@ pub enum Scenario {
     MailAway,
     StripeAway,
     Fleet,
+    Judge,
 }
 
 impl Scenario {
     /// The longest first, so that they do not end last.
-    pub const ALL: [Scenario; 9] = [
+    pub const ALL: [Scenario; 10] = [
         Scenario::KillsSqlite,
         Scenario::KillsPostgres,
         Scenario::Fleet,
@@ -27,6 +28,7 @@ impl Scenario {
         Scenario::Bouncer,
         Scenario::DiskFull,
         Scenario::MailAway,
+        Scenario::Judge,
     ];
 
     /// As `--only` names it.
@@ -41,6 +43,7 @@ impl Scenario {
             Scenario::MailAway => "mail-away",
             Scenario::StripeAway => "stripe-away",
             Scenario::Fleet => "fleet",
+            Scenario::Judge => "judge",
         }
     }
 
@@ -55,6 +58,7 @@ impl Scenario {
             Scenario::MailAway => "mail server misbehaves",
             Scenario::StripeAway => "Stripe frozen and cut off",
             Scenario::Fleet => "three daemons, one killed",
+            Scenario::Judge => "the judge",
         }
     }
 }
@@ -83,7 +87,11 @@ impl Plan {
                 "--kills" => plan.kills = Some(size(number()?)),
                 "--at-once" => plan.at_once = size(number()?).max(1),
                 "--only" => plan.only.push(args.next().ok_or("--only needs a scenario's name")?),
-                _ => return Err(format!("unknown argument {arg} (--long, --seed N, --kills N, --at-once N, --only NAME)")),
+                _ => {
+                    return Err(format!(
+                        "unknown argument {arg} (--long, --seed N, --kills N, --at-once N, --only NAME)"
+                    ));
+                }
             }
         }
         let known: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();

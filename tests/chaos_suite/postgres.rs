@@ -1,4 +1,4 @@
-//! PostgreSQL is restarted (fast, immediate, killed) and has its connections cut, again and again.
+//! PostgreSQL is restarted (fast, immediate, killed), stands still, and has its connections cut, again and again.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use crate::town::{Site, Town};
 enum Blow {
     Restart(&'static str),
     Cut,
+    Freeze,
 }
 
-const BLOWS: [Blow; 5] =
-    [Blow::Cut, Blow::Restart("fast"), Blow::Restart("immediate"), Blow::Cut, Blow::Restart("kill")];
+const BLOWS: [Blow; 6] =
+    [Blow::Cut, Blow::Restart("fast"), Blow::Freeze, Blow::Restart("immediate"), Blow::Cut, Blow::Restart("kill")];
 
 pub async fn comes_and_goes(plan: &Plan, chance: Chance) -> Result<String> {
     let cluster = Cluster::start("away").await?;
@@ -24,8 +25,8 @@ pub async fn comes_and_goes(plan: &Plan, chance: Chance) -> Result<String> {
     let mut town = Site::new(chance).await?.found(&url, &url, None).await?;
     town.add_daemon().await?;
     town.ready(Duration::from_secs(60)).await?;
-    let rounds = plan.by_length(5, 60);
-    let (mut restarts, mut cuts) = (0, 0);
+    let rounds = plan.by_length(6, 60);
+    let (mut restarts, mut cuts, mut freezes) = (0, 0, 0);
     for round in 0..rounds {
         let time = town.moment(200, 2_000);
         town.customers_pay_for(time).await?;
@@ -38,11 +39,21 @@ pub async fn comes_and_goes(plan: &Plan, chance: Chance) -> Result<String> {
                 restarts += 1;
             }
             Blow::Cut => cuts += cut(&mut town, &cluster).await?,
+            Blow::Freeze => {
+                cluster.freeze().await?;
+                // Shorter and longer than a connection is waited for.
+                let still = town.moment(500, 8_000);
+                town.customers_pay_for(still).await?;
+                cluster.thaw().await?;
+                freezes += 1;
+            }
         }
         ensure!(town.daemons[0].process.ended()?.is_none(), "the daemon ended:\n{}", town.complaints(0));
     }
     let verdict = town.judge().await?;
-    Ok(format!("{restarts} restarts, {cuts} connections cut, the daemon lived through all; {verdict}"))
+    Ok(format!(
+        "{restarts} restarts, {freezes} times frozen, {cuts} connections cut, the daemon lived through all; {verdict}"
+    ))
 }
 
 /// Several times in a row, as the pool comes back. Answers how many connections there were.

@@ -84,19 +84,31 @@ impl Stripe {
         self.web.post::<Value>(&self.control("wait"), &json!({})).await?;
         let left: Vec<Made> = self.web.get(&self.control("events"), DEFAULT_SECRET_KEY).await?;
         for event in &left {
-            let deliver = self.control(&format!("events/{}/deliver", event.id));
-            let answer: Value = self.web.post(&deliver, &json!({})).await?;
-            ensure!(answer["statuses"][0] == 200, "{} is refused: {answer}", event.id);
+            self.deliver(&event.id).await?;
         }
         Ok(left.len())
+    }
+
+    /// Brings one event, for the first time or again.
+    pub async fn deliver(&self, event: &str) -> Result<()> {
+        let answer: Value = self.web.post(&self.control(&format!("events/{event}/deliver")), &json!({})).await?;
+        ensure!(answer["statuses"][0] == 200, "{event} is refused: {answer}");
+        Ok(())
+    }
+
+    /// Somebody else with the platform's key moves money.
+    pub async fn transfers_by_hand(&self, charge: &str, account: &str, amount_minor: i64) -> Result<()> {
+        let form = format!("amount={amount_minor}&currency=usd&destination={account}&source_transaction={charge}");
+        self.web
+            .post_form::<Value>(&format!("{}/v1/transfers", self.base_url), DEFAULT_SECRET_KEY, form)
+            .await
+            .map(drop)
     }
 
     fn control(&self, call: &str) -> String {
         format!("{}/_sandbox/{call}", self.base_url)
     }
-}
 
-impl Stripe {
     /// Whether it is there at all.
     pub async fn is_well(&self) -> Result<()> {
         self.books().await.map(drop).context("the sandbox does not answer")

@@ -39,6 +39,14 @@ impl Web {
         read(url, self.call(request.body(Full::from(body))?).await?)
     }
 
+    /// JSON for a form, with a key.
+    pub async fn post_form<T: DeserializeOwned>(&self, url: &str, key: &str, form: String) -> Result<T> {
+        let request = hyper::Request::post(url)
+            .header("Authorization", format!("Bearer {key}"))
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        read(url, self.call(request.body(Full::from(form))?).await?)
+    }
+
     async fn call(&self, request: hyper::Request<Full<Bytes>>) -> Result<(u16, Bytes)> {
         let url = request.uri().clone();
         let answered = async {

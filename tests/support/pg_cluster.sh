@@ -10,6 +10,8 @@
 #
 #   pg_cluster.sh down DIR HOW    ends the server and keeps its data: fast, immediate, or kill (nobody is told)
 #   pg_cluster.sh up DIR          starts it again, on the same port
+#   pg_cluster.sh freeze DIR      has all its processes stand still, with their sockets open
+#   pg_cluster.sh thaw DIR        has them go on
 #   pg_cluster.sh standby DIR PID OF
 #                                 makes in DIR a standby of the cluster in OF, and starts it; prints its URL. In
 #                                 synchronous_standby_names it is called "standby". What was in DIR before is gone.
@@ -129,6 +131,15 @@ start_server() {
         -o "-p $1" start >"$dir/start.log" 2>&1 </dev/null 9>&-
 }
 
+# To the postmaster and what it started.
+signal_all() {
+    local postmaster processes
+    postmaster=$(head -1 "$dir/data/postmaster.pid")
+    mapfile -t processes < <(ps -o pid= --ppid "$postmaster" | tr -d ' ')
+    # One that has just ended is not missed.
+    as_owner kill "-$1" "$postmaster" "${processes[@]}" || true
+}
+
 down() {
     local how=$1 postmaster
     if [ "$how" != kill ]; then
@@ -137,8 +148,7 @@ down() {
     fi
     postmaster=$(head -1 "$dir/data/postmaster.pid")
     # Its processes with it: those that are at work would notice its end only when they next wait.
-    mapfile -t processes < <(ps -o pid= --ppid "$postmaster")
-    as_owner kill -KILL "$postmaster" "${processes[@]}"
+    signal_all KILL
     while kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
 }
 
@@ -244,7 +254,7 @@ self=$(readlink -f "$0")
 action=${1:-}
 case "$action" in
 bin) find_bin ;;
-start | stop | watch | down | up | standby | promote | run)
+start | stop | watch | down | up | freeze | thaw | standby | promote | run)
     dir=${2:?DIR}
     case "$dir" in /*) ;; *) die "DIR must be an absolute path" ;; esac
     bin=$(find_bin)
@@ -257,6 +267,8 @@ start | stop | watch | down | up | standby | promote | run)
     watch) watch ;;
     down) down "${3:?HOW}" ;;
     up) up ;;
+    freeze) signal_all STOP ;;
+    thaw) signal_all CONT ;;
     standby) standby "${3:?PID}" "${4:?OF}" ;;
     promote) as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 promote >/dev/null ;;
     run)
@@ -265,5 +277,5 @@ start | stop | watch | down | up | standby | promote | run)
         ;;
     esac
     ;;
-*) die "unknown action '$action': bin, start, stop, down, up, standby, promote or run" ;;
+*) die "unknown action '$action': bin, start, stop, down, up, freeze, thaw, standby, promote or run" ;;
 esac
