@@ -1,10 +1,11 @@
 //! The disk that SQLite's file and the emails are on runs full while customers pay, and has room again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 
 use crate::chance::Chance;
 use crate::mailbox::Mail;
@@ -15,10 +16,10 @@ const MEGABYTES: u64 = 24;
 
 pub async fn runs_full(plan: &Plan, chance: Chance) -> Result<String> {
     let mut site = Site::new(chance).await?;
-    let Some(disk) = Disk::mount(&site.dir.path().join("disk"))? else {
+    let Some(disk) = Disk::mount()? else {
         return Ok("LEFT OUT: a small disk takes root and the right to mount".into());
     };
-    let (state, mail) = (disk.0.join("state"), disk.0.join("mail"));
+    let (state, mail) = (disk.0.path().join("state"), disk.0.path().join("mail"));
     site.set("PAYOUTD_STATE_DIR", &state.to_string_lossy());
     site.set("PAYOUTD_MAIL_FILE_DIR", &mail.to_string_lossy());
     let url = format!("sqlite://{}", state.join("payoutd.db").display());
@@ -38,20 +39,19 @@ pub async fn runs_full(plan: &Plan, chance: Chance) -> Result<String> {
         town.ready(Duration::from_secs(20)).await?;
     }
     let verdict = town.judge().await?;
-    drop(town);
     Ok(format!("a disk of {MEGABYTES} MB full {rounds} times, the daemon lived through all; {verdict}"))
 }
 
 /// In memory, and gone with this value.
-struct Disk(PathBuf);
+struct Disk(TempDir);
 
 impl Disk {
     /// Nothing, where that is not allowed.
-    fn mount(at: &Path) -> Result<Option<Disk>> {
-        std::fs::create_dir(at).context("a mount point")?;
+    fn mount() -> Result<Option<Disk>> {
+        let at = tempfile::Builder::new().prefix("payoutd-chaos-disk-").tempdir().context("a mount point")?;
         let size = format!("size={MEGABYTES}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "payoutd-chaos"]).arg(at).output();
-        Ok(mounted.is_ok_and(|output| output.status.success()).then(|| Disk(at.to_owned())))
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "payoutd-chaos"]).arg(at.path()).output();
+        Ok(mounted.is_ok_and(|output| output.status.success()).then_some(Disk(at)))
     }
 
     /// To the last byte.
@@ -69,12 +69,12 @@ impl Disk {
     }
 
     fn filling(&self) -> PathBuf {
-        self.0.join("filling")
+        self.0.path().join("filling")
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
     }
 }

@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::plan::Plan;
 use crate::town::{Site, Town};
 
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1_800);
 
 pub async fn shares_the_work(plan: &Plan, shared: &Cluster, chance: Chance) -> Result<String> {
     let payments = plan.by_length(600, 10_000);
