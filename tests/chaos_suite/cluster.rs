@@ -122,6 +122,11 @@ fn script_path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pg_cluster.sh")
 }
 
+/// Where PostgreSQL's server programs are.
+pub async fn programs() -> Result<String> {
+    script(&["bin"]).await
+}
+
 async fn script(args: &[&str]) -> Result<String> {
     let mut command = tokio::process::Command::new("bash");
     let output = command.arg(script_path()).args(args).stdin(Stdio::null()).output().await.context("bash")?;

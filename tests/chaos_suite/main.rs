@@ -22,6 +22,7 @@ mod judge;
 mod judged;
 mod kills;
 mod mailbox;
+mod patroni;
 mod plan;
 mod post_office;
 mod postgres;
@@ -129,5 +130,6 @@ async fn live(scenario: Scenario, plan: Rc<Plan>, shared: Rc<Cluster>, chance: C
         Scenario::StripeAway => stripe_away::is_frozen_and_cut_off(&plan, &shared, chance).await,
         Scenario::Fleet => fleet::shares_the_work(&plan, &shared, chance).await,
         Scenario::Judge => judged::sees_what_is_wrong(chance).await,
+        Scenario::Patroni => patroni::promotes_another(&plan, &shared, chance).await,
     }
 }

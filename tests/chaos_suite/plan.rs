@@ -14,11 +14,12 @@ pub enum Scenario {
     StripeAway,
     Fleet,
     Judge,
+    Patroni,
 }
 
 impl Scenario {
     /// The longest first, so that they do not end last.
-    pub const ALL: [Scenario; 10] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::KillsSqlite,
         Scenario::KillsPostgres,
         Scenario::Fleet,
@@ -29,6 +30,7 @@ impl Scenario {
         Scenario::DiskFull,
         Scenario::MailAway,
         Scenario::Judge,
+        Scenario::Patroni,
     ];
 
     /// As `--only` names it.
@@ -44,6 +46,7 @@ impl Scenario {
             Scenario::StripeAway => "stripe-away",
             Scenario::Fleet => "fleet",
             Scenario::Judge => "judge",
+            Scenario::Patroni => "patroni",
         }
     }
 
@@ -59,6 +62,7 @@ impl Scenario {
             Scenario::StripeAway => "Stripe frozen and cut off",
             Scenario::Fleet => "three daemons, one killed",
             Scenario::Judge => "the judge",
+            Scenario::Patroni => "leader killed, Patroni and etcd",
         }
     }
 }
