@@ -38,6 +38,30 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// How long a figure has stood still. A slow machine is no violation, standing still is.
+struct Progress<T> {
+    figure: Option<T>,
+    since: Instant,
+}
+
+impl<T: PartialEq> Progress<T> {
+    fn new() -> Progress<T> {
+        Progress { figure: None, since: Instant::now() }
+    }
+
+    /// Takes in the figure as it is; whether it has stood still for too long.
+    fn ended(&mut self, figure: T) -> bool {
+        if self.figure.as_ref() != Some(&figure) {
+            (self.figure, self.since) = (Some(figure), Instant::now());
+        }
+        self.rests_for(PATIENCE)
+    }
+
+    fn rests_for(&self, time: Duration) -> bool {
+        self.since.elapsed() > time
+    }
+}
+
 impl Town {
     /// Waits until everything is paid, without a hand, and judges.
     pub async fn judge(&mut self) -> Result<Verdict> {
@@ -55,25 +79,22 @@ impl Town {
 
     /// Answers how many events had to be brought by hand, since Stripe had given up on them.
     async fn everything_is_paid(&mut self) -> Result<usize> {
-        let deadline = Instant::now() + PATIENCE;
         self.ready(PATIENCE).await?;
-        let mut by_hand = 0;
+        let (mut by_hand, mut progress) = (0, Progress::new());
         loop {
             self.keep()?;
             let transfers = self.stripe.books().await?.transfers.len();
             if transfers >= self.owed.len() {
                 return Ok(by_hand);
             }
-            if Instant::now() + PATIENCE / 2 > deadline {
-                by_hand += self.stripe.deliver_the_rest().await?;
-            }
-            if Instant::now() > deadline {
+            let read = self.sql.count("webhook_events WHERE state <> 'pending'").await;
+            if progress.ended((transfers, read)) {
                 let status = self.cli(&["status"]).await?;
-                bail!(
-                    "{transfers} transfers of {} after {PATIENCE:?}\n{status}{}",
-                    self.owed.len(),
-                    self.complaints(0)
-                );
+                let owed = self.owed.len();
+                bail!("{transfers} transfers of {owed}, and no more for {PATIENCE:?}\n{status}{}", self.complaints(0));
+            }
+            if progress.rests_for(PATIENCE / 2) {
+                by_hand += self.stripe.deliver_the_rest().await?;
             }
             sleep(BETWEEN_LOOKS).await;
         }
@@ -81,18 +102,18 @@ impl Town {
 
     /// Nothing is due, under way, unread or unsent.
     async fn all_is_quiet(&mut self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
         self.stripe.deliver_the_rest().await?;
+        let mut progress = Progress::new();
         loop {
             self.keep()?;
             let status: Value = serde_json::from_str(&self.cli(&["status", "--json"]).await?)?;
             let is_empty = |name: &str| status[name].as_object().is_some_and(|figures| figures.is_empty());
             let open = ["payments", "operations", "events", "emails"].into_iter().filter(|name| !is_empty(name));
-            let open: Vec<&str> = open.collect();
-            if open.is_empty() && status["due"] == 0 {
+            if open.count() == 0 && status["due"] == 0 {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "not quiet after {PATIENCE:?}: {status:#}\n{}", self.complaints(0));
+            let figures = ["payments", "operations", "events", "emails", "due"].map(|name| status[name].to_string());
+            ensure!(!progress.ended(figures), "not quiet, and it stays so: {status:#}\n{}", self.complaints(0));
             sleep(BETWEEN_LOOKS).await;
         }
     }

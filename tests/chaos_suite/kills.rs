@@ -24,10 +24,13 @@ async fn killed(plan: &Plan, mut town: Town) -> Result<String> {
     town.add_daemon().await?;
     town.ready(Duration::from_secs(60)).await?;
     for _ in 0..plan.kills() {
-        let life = match town.chance.permille(150) {
+        let life = match town.chance.permille(250) {
             // Not even up.
-            true => town.moment(0, 300),
-            false => town.moment(300, 2_500),
+            true => town.moment(0, 500),
+            false => {
+                town.ready(Duration::from_secs(120)).await?;
+                town.moment(0, 2_000)
+            }
         };
         town.customers_pay_for(life).await?;
         // One that ended by itself is told apart.

@@ -81,7 +81,12 @@ impl Stripe {
 
     /// Brings what Stripe has given up on; answers how many events that were.
     pub async fn deliver_the_rest(&self) -> Result<usize> {
-        self.web.post::<Value>(&self.control("wait"), &json!({})).await?;
+        // Stripe goes on trying for some minutes; on a slow machine an answer takes as long.
+        for _ in 0..10 {
+            if self.web.post::<Value>(&self.control("wait"), &json!({})).await.is_ok() {
+                break;
+            }
+        }
         let left: Vec<Made> = self.web.get(&self.control("events"), DEFAULT_SECRET_KEY).await?;
         for event in &left {
             self.deliver(&event.id).await?;

@@ -272,7 +272,7 @@ impl Town {
         let until = Instant::now() + time;
         while Instant::now() < until {
             self.customer_pays().await?;
-            let pause = Duration::from_millis(self.chance.below(150));
+            let pause = Duration::from_millis(self.chance.below(400));
             sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
         }
         Ok(())
