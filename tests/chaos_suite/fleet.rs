@@ -14,7 +14,7 @@ use crate::town::{Site, Town};
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
 pub async fn shares_the_work(plan: &Plan, shared: &Cluster, chance: Chance) -> Result<String> {
-    let payments = plan.by_length(600, 10_000);
+    let payments = plan.due();
     let url = shared.database("fleet").await?;
     let mut site = Site::new(chance).await?;
     site.set("PAYOUTD_WINDOW_DISPUTE_WINDOW", "72h");

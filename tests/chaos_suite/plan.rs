@@ -73,13 +73,14 @@ pub struct Plan {
     /// Scenarios lived at the same time.
     pub at_once: usize,
     kills: Option<usize>,
+    due: Option<usize>,
     only: Vec<String>,
 }
 
 impl Plan {
     pub fn read(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let mut plan = Plan { seed: now, long: false, at_once: 4, kills: None, only: Vec::new() };
+        let mut plan = Plan { seed: now, long: false, at_once: 4, kills: None, due: None, only: Vec::new() };
         while let Some(arg) = args.next() {
             let mut number = || {
                 let value = args.next().ok_or(format!("{arg} needs a number"))?;
@@ -89,11 +90,12 @@ impl Plan {
                 "--long" => plan.long = true,
                 "--seed" => plan.seed = number()?,
                 "--kills" => plan.kills = Some(size(number()?)),
+                "--due" => plan.due = Some(size(number()?)),
                 "--at-once" => plan.at_once = size(number()?).max(1),
                 "--only" => plan.only.push(args.next().ok_or("--only needs a scenario's name")?),
                 _ => {
                     return Err(format!(
-                        "unknown argument {arg} (--long, --seed N, --kills N, --at-once N, --only NAME)"
+                        "unknown argument {arg} (--long, --seed N, --kills N, --due N, --at-once N, --only NAME)"
                     ));
                 }
             }
@@ -112,6 +114,11 @@ impl Plan {
     /// Of the daemon, on each database.
     pub fn kills(&self) -> usize {
         self.kills.unwrap_or(self.by_length(10, 250))
+    }
+
+    /// At once, for the daemons that share them.
+    pub fn due(&self) -> usize {
+        self.due.unwrap_or(self.by_length(600, 10_000))
     }
 
     pub fn by_length<T>(&self, short: T, long: T) -> T {
