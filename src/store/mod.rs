@@ -15,6 +15,7 @@ mod pg;
 mod remote;
 mod rows;
 mod schema;
+mod server;
 mod sqlite;
 mod types;
 
