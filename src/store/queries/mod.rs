@@ -1,6 +1,7 @@
 //! The query bodies. Compiled twice, once for each database: `super` is the one or the other, with its `Conn` and its
 //! `locked!`; so nothing here may use what only one of them has.
 
+mod adopt;
 pub(in crate::store) mod admin;
 mod asked;
 pub(in crate::store) mod audit;
@@ -9,6 +10,7 @@ mod audit_sql;
 pub(in crate::store) mod balances;
 pub(in crate::store) mod cases;
 pub(in crate::store) mod chores;
+pub(in crate::store) mod continuity;
 mod credits;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -33,6 +35,7 @@ pub(in crate::store) mod paying_out;
 pub(in crate::store) mod payout_ledger;
 mod positions;
 pub(in crate::store) mod project;
+pub(in crate::store) mod reconcile;
 mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod report;
