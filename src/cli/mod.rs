@@ -142,9 +142,11 @@ enum Command {
     )]
     Audit(audit::AuditArgs),
     /// Compare transfers, reversals, refunds, disputes and payouts with Stripe, both ways
-    #[command(after_help = "Examples:\n  payoutd reconcile\n  payoutd reconcile --since 2026-11-01 --until 2026-11-30\n  \
+    #[command(
+        after_help = "Examples:\n  payoutd reconcile\n  payoutd reconcile --since 2026-11-01 --until 2026-11-30\n  \
         payoutd reconcile --days 30 --fix\n  payoutd reconcile --json | jq '.open[0]'\n\n\
-        Ends with 0 when no difference stands, else with 1. Runs beside the daemon.")]
+        Ends with 0 when no difference stands, else with 1. Runs beside the daemon."
+    )]
     Reconcile(reconcile::ReconcileArgs),
     /// Copy the SQLite database to a file, while the daemon works
     #[command(after_help = "Examples:\n  payoutd backup /var/backups/payoutd-$(date +%F).db\n\n\

@@ -9,7 +9,6 @@ use super::daily::check_daily;
 use super::duration::show_duration;
 use super::reader::Reader;
 
-
 /// Stripe keeps events for 30 days; a day is left for a slow night.
 const LONGEST: Duration = Duration::from_secs(29 * 86_400);
 

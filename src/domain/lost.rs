@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_key_names_its_payment() {
-        let read = |key| paid_by(key).map(|(kind, payment, generation)| (kind.word(), payment.into_string(), generation));
+        let read =
+            |key| paid_by(key).map(|(kind, payment, generation)| (kind.word(), payment.into_string(), generation));
         assert_eq!(read("payoutd:transfer:pi_1:2"), Some(("transfer", "pi_1".into(), 2)));
         assert_eq!(read("payoutd:restore:ch_9:du_1:1"), Some(("restore", "ch_9".into(), 1)));
         for other in ["payoutd:reversal:pi_1:re_1:1", "payoutd:transfer:pi_1", "payoutd:transfer::1", "other", ""] {

@@ -38,7 +38,10 @@ pub struct OpenDiscrepancy {
 /// Tells the admins that this database and Stripe differ: at most once a day, whoever looked.
 pub fn discrepancy_alert(count: i64, first: &[OpenDiscrepancy], day: chrono::NaiveDate) -> Outgoing {
     let line = |open: &OpenDiscrepancy| {
-        (format!("{} {}", open.what.subject, open.what.stripe_id), format!("{}; {}", open.what.sentence(), open.command))
+        (
+            format!("{} {}", open.what.subject, open.what.stripe_id),
+            format!("{}; {}", open.what.sentence(), open.command),
+        )
     };
     let notice = Notice::Discrepancies { count, first: first.iter().map(line).collect() };
     Outgoing::to_admin(notice, "discrepancies", day, None)

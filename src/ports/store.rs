@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry};
+use super::{
+    Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry,
+};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};

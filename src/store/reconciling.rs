@@ -16,13 +16,7 @@ impl Reconciling for Database {
         read!(self.db, "compare with Stripe", |conn| reconcile::compared(conn, &there))
     }
 
-    async fn kept(
-        &self,
-        what: Compared,
-        span: Span,
-        after: Option<KeptRow>,
-        limit: i64,
-    ) -> Result<Vec<KeptRow>> {
+    async fn kept(&self, what: Compared, span: Span, after: Option<KeptRow>, limit: i64) -> Result<Vec<KeptRow>> {
         read!(self.db, "read what is kept", |conn| reconcile::kept(conn, what, span, after.as_ref(), limit))
     }
 

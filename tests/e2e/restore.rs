@@ -9,7 +9,8 @@ use payoutd::ports::{CaughtUp, Clock, Continuities, Reconciling, Span};
 const KEYS_LAST: &str = "\"1s\"";
 
 async fn town(db: TestDb) -> Town {
-    let town = Town::plan().with("rescue.key_max_age", KEYS_LAST).with("rescue.absence_grace", "\"1ms\"").found(db).await;
+    let town =
+        Town::plan().with("rescue.key_max_age", KEYS_LAST).with("rescue.absence_grace", "\"1ms\"").found(db).await;
     town.mentor("ada").await;
     town
 }
@@ -174,7 +175,9 @@ async fn the_restore_drill() {
     let mut town = town(TestDb::sqlite()).await;
     town.known_charge("B-1", "ada").await;
     town.known_charge("B-2", "ada").await;
-    town.sql.run("UPDATE payments SET wait_until = '2999-01-01T00:00:00.000Z', wait_reason = 'funds', next_check_at = NULL").await;
+    town.sql
+        .run("UPDATE payments SET wait_until = '2999-01-01T00:00:00.000Z', wait_reason = 'funds', next_check_at = NULL")
+        .await;
     let copy = town.dir().join("copy.db");
     town.store.backup(&copy).await.expect("a backup");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).expect("there").permissions());

@@ -20,9 +20,10 @@ use payoutd::domain::payment::{Pause, PaymentStatus};
 use payoutd::domain::release::Case;
 use payoutd::domain::withdrawal::WithdrawalCase;
 use payoutd::ports::{
-    CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter, DueWithdrawal, Kept, Lease, MentorChange,
-    NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted, Projected, Reclaimed, Recorded,
-    RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger, Unprojected,
+    CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter,
+    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted,
+    Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
+    Unprojected,
 };
 use payoutd::store::Database;
 

@@ -55,8 +55,7 @@ pub(in crate::store) async fn beat(conn: &mut Conn, now: DateTime<Utc>) -> Resul
             diesel::update(table.find(1)).set((row::beat_at.eq(at), since)).execute(conn).await?;
         }
     }
-    let fresh =
-        Continuity { known_since: now, caught_up_to: None, caught_up_at: None, caught_up_found: 0 };
+    let fresh = Continuity { known_since: now, caught_up_to: None, caught_up_at: None, caught_up_found: 0 };
     Ok(read(conn).await?.unwrap_or(fresh))
 }
 

@@ -60,7 +60,12 @@ async fn keep(conn: &mut Conn, plan: &Plan, mentor: &Debtor<'_>, now: DateTime<U
 }
 
 /// Moves the payment, which is not looked at until that has ended.
-pub(super) async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
+pub(super) async fn mark(
+    conn: &mut Conn,
+    id: PaymentId,
+    status: PaymentStatus,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
     diesel::update(payments::table.find(id.0))
         .set((
             payments::status.eq(status.word()),

@@ -1,8 +1,8 @@
 //! The query bodies. Compiled twice, once for each database: `super` is the one or the other, with its `Conn` and its
 //! `locked!`; so nothing here may use what only one of them has.
 
-mod adopt;
 pub(in crate::store) mod admin;
+mod adopt;
 mod asked;
 pub(in crate::store) mod audit;
 mod audit_payouts;

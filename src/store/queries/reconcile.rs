@@ -111,9 +111,8 @@ async fn kept_others(
             disputes::status,
         ));
     rows.extend(of_disputes.load::<Other>(conn).await?);
-    let of_payouts = payouts::table
-        .filter(payouts::stripe_payout_id.eq_any(of(|fact| matches!(fact, Fact::Payout(_)))))
-        .select((
+    let of_payouts =
+        payouts::table.filter(payouts::stripe_payout_id.eq_any(of(|fact| matches!(fact, Fact::Payout(_))))).select((
             payouts::stripe_payout_id,
             diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Text>>("NULL"),
             payouts::amount,
@@ -236,11 +235,7 @@ pub(in crate::store) async fn take_in(
 }
 
 /// Records what was found.
-pub(in crate::store) async fn note(
-    conn: &mut Conn,
-    found: &[Discrepancy],
-    now: DateTime<Utc>,
-) -> Result<i64, TxError> {
+pub(in crate::store) async fn note(conn: &mut Conn, found: &[Discrepancy], now: DateTime<Utc>) -> Result<i64, TxError> {
     let at = Timestamp::from(now);
     let mut new = 0;
     for d in found {
