@@ -24,7 +24,7 @@ use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::domain::withdrawal::WithdrawalPolicy;
-use crate::jobs::{DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
+use crate::jobs::{CatchUpSettings, DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError, StripeGateway};
 use crate::store::Database;
@@ -286,7 +286,10 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             limit: Timetable::new(FROM_MIDNIGHT, config.release.time_zone)?,
             digest: daily(&config.mail.digest, config.release.time_zone)?,
             audit: daily(&config.audit.schedule, config.release.time_zone)?,
+            reconcile: daily(&config.reconcile.schedule, config.release.time_zone)?,
         },
+        catch_up: CatchUpSettings { interval: config.catch_up.interval, max_age: config.catch_up.max_age },
+        reconcile_days: config.reconcile.days,
         onboarding: OnboardingSettings {
             account_type: config.onboarding.account_type,
             country: config.onboarding.country.clone(),

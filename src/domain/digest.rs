@@ -17,6 +17,8 @@ words!(
         Digest = "digest",
         /// The books are looked at.
         Audit = "audit",
+        /// This database is compared with Stripe.
+        Reconcile = "reconcile",
     }
 );
 

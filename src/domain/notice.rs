@@ -222,6 +222,13 @@ pub enum Notice {
         /// The first of them, in words: what it is about, and what is wrong.
         first: Vec<(String, String)>,
     },
+    /// To the admin: this database and Stripe do not say the same.
+    Discrepancies {
+        /// How many of them stand.
+        count: i64,
+        /// The first of them, in words: what it is about, and what differs.
+        first: Vec<(String, String)>,
+    },
     /// A dispute was opened, went on, or is over.
     Dispute(DisputeBrief),
     /// To the admin: a payment's money nears the end of its time on the platform.
@@ -284,6 +291,7 @@ impl Notice {
             Self::FundsShort { .. } => "funds_short",
             Self::EventUnreadable { .. } => "event_unreadable",
             Self::AuditDifference { .. } => "audit_difference",
+            Self::Discrepancies { .. } => "discrepancies",
             Self::PaidDespite { .. } => "paid_despite",
             Self::Dispute(dispute) => dispute.kind(),
             Self::PlatformLimit(_) => "platform_limit",
@@ -347,6 +355,7 @@ impl Notice {
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }
             | Self::AuditDifference { .. }
+            | Self::Discrepancies { .. }
             | Self::Withdrawal { .. }
             | Self::AccountTrouble { .. }
             | Self::Digest(_) => None,

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry};
+use super::{
+    Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry,
+};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};
@@ -236,7 +238,7 @@ pub struct RunCounts {
 
 /// The database.
 #[async_trait]
-pub trait Store: Payouts + Send + Sync {
+pub trait Store: Payouts + Continuities + Send + Sync {
     /// Keeps events, all in one commit; one answer for each, in order.
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
     /// Events that wait to be projected, oldest first.

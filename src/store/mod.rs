@@ -4,14 +4,17 @@
 #[macro_use]
 mod db;
 mod asks;
+mod backup;
 mod books;
 mod chores;
+mod continuity;
 mod desk;
 mod migrate;
 mod payout_rows;
 mod payouts;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
 mod pg;
+mod reconciling;
 mod remote;
 mod rows;
 mod schema;

@@ -342,6 +342,22 @@ impl Town {
         webhook_url(self.daemon())
     }
 
+    /// Where this town keeps its files.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Puts a copy in the place of the SQLite database; no daemon is at work.
+    pub async fn put_in_place(&mut self, copy: &std::path::Path) {
+        let path = self._db.url().trim_start_matches("sqlite://").to_owned();
+        for side in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{path}{side}"));
+        }
+        std::fs::remove_file(&path).expect("the database");
+        std::fs::copy(copy, &path).expect("the copy in its place");
+        self.store = payoutd::app::open_database(&self.config()).expect("the copy");
+    }
+
     pub fn config(&self) -> Config {
         config(&self.settings, &self.dir)
     }

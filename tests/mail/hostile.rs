@@ -58,6 +58,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::MentorHeld { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
         Notice::EventUnreadable { event: why(), why: why() },
         Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
+        Notice::Discrepancies { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
         Notice::PlatformLimit(LimitBrief { payment: payment(), paid_at: at(14, 5), limit_at: at(14, 5), why: why() }),

@@ -318,6 +318,13 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
     let short = |payment| Notice::FundsShort { payment };
     let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
+    let differing = |count| Notice::Discrepancies {
+        count,
+        first: vec![(
+            "transfer tr_1Lost".into(),
+            "missing here: here nothing, at Stripe 90.00 USD; payoutd reconcile --fix".into(),
+        )],
+    };
     let audited = |count| Notice::AuditDifference {
         count,
         first: vec![
@@ -333,6 +340,8 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     vec![
         ("audit_difference", vec![audited(12)]),
         ("audit_difference_merged", vec![audited(12), audited(2)]),
+        ("discrepancies", vec![differing(3)]),
+        ("discrepancies_merged", vec![differing(3), differing(1)]),
         ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
         (
             "breaker_opened_merged",

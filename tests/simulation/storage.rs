@@ -20,9 +20,10 @@ use payoutd::domain::payment::{Pause, PaymentStatus};
 use payoutd::domain::release::Case;
 use payoutd::domain::withdrawal::WithdrawalCase;
 use payoutd::ports::{
-    CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, DueLetter, DueWithdrawal, Kept, Lease, MentorChange,
-    NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted, Projected, Reclaimed, Recorded,
-    RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger, Unprojected,
+    CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter,
+    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted,
+    Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
+    Unprojected,
 };
 use payoutd::store::Database;
 
@@ -208,6 +209,15 @@ impl Store for SimStore {
         fn put_mentor(&self, id: MentorId, change: MentorChange, actor: String, now: DateTime<Utc>) -> Mentor;
         fn mentors(&self, id: Option<MentorId>, limit: i64) -> Vec<(Mentor, Option<Account>, Vec<Hold>)>;
         fn check(&self) -> ();
+    }
+}
+
+#[async_trait]
+impl Continuities for SimStore {
+    pass_on! {
+        fn beat(&self, now: DateTime<Utc>) -> Continuity;
+        fn caught_up(&self, step: CaughtUp) -> ();
+        fn latest_event(&self) -> Option<DateTime<Utc>>;
     }
 }
 

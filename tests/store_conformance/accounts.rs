@@ -153,13 +153,29 @@ stories! {
         assert_eq!(w.status("a").await, "transferred");
     }
 
-    /// Given a transfer that carries a key which this database never gave out, then it counts as somebody else's.
-    async fn a_transfer_of_a_lost_database_is_not_paid_again(w: World) {
+    /// Given a transfer that carries the payment's own key, which this database never gave out, then nothing is sent: it is
+    /// taken for the payment's, to be looked up, though it was taken back since.
+    async fn a_transfer_of_a_lost_database_is_adopted(w: World) {
+        w.paid_charges(&["a", "b"]).await;
+        for (name, reversed) in [("a", 0), ("b", 9_000)] {
+            let lost = transfer(name, name).metadata("payoutd_operation", &format!("payoutd:transfer:pi_{name}:1"));
+            w.hears([lost.set("amount_reversed", reversed).told("transfer.created", hour(1))]).await;
+        }
+        assert!(w.picks_ready(later()).await.is_empty());
+        assert_eq!((w.status("a").await, w.status("b").await), ("releasing".into(), "releasing".into()));
+        let operations = w.sql.rows("state, maybe_done, generation, amount", "operations").await;
+        let unknown = [json!("unknown"), json!(1), json!(1), json!(9_000)];
+        assert_eq!(operations, [unknown.clone(), unknown]);
+    }
+
+    /// Given a transfer under the payment's own key that is not what is due, then nothing is sent, and a person has to look.
+    async fn a_transfer_of_a_lost_database_that_does_not_fit_holds(w: World) {
         w.paid_charges(&["a"]).await;
-        let lost = transfer("old", "a").metadata("payoutd_operation", "payoutd:transfer:pi_a:1");
+        let lost = transfer("old", "a").metadata("payoutd_operation", "payoutd:transfer:pi_a:1").set("amount", 4_711);
         w.hears([lost.told("transfer.created", hour(1))]).await;
         assert!(w.picks_ready(later()).await.is_empty());
         assert_eq!(w.hold_reasons("a").await, "transferred_elsewhere");
+        assert_eq!(w.sql.count("operations").await, 0);
     }
 
     /// Given news of payouts in any order, then the latest is kept, with its account.

@@ -2,6 +2,7 @@
 //! `locked!`; so nothing here may use what only one of them has.
 
 pub(in crate::store) mod admin;
+mod adopt;
 mod asked;
 pub(in crate::store) mod audit;
 mod audit_payouts;
@@ -9,6 +10,7 @@ mod audit_sql;
 pub(in crate::store) mod balances;
 pub(in crate::store) mod cases;
 pub(in crate::store) mod chores;
+pub(in crate::store) mod continuity;
 mod credits;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -33,6 +35,7 @@ pub(in crate::store) mod paying_out;
 pub(in crate::store) mod payout_ledger;
 mod positions;
 pub(in crate::store) mod project;
+pub(in crate::store) mod reconcile;
 mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod report;

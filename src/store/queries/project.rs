@@ -7,9 +7,9 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use super::told::{self, StampColumns, lock_charge, stamp};
-use super::{Conn, disputes, is_projector, ledger, payout_ledger, requests, unread, withdrawals};
+use super::{Conn, adopt, disputes, is_projector, ledger, payout_ledger, requests, unread, withdrawals};
 use crate::domain::assemble::{Assembled, Standing, assemble};
-use crate::domain::facts::{Fact, Says, Source, SourceKind};
+use crate::domain::facts::{Fact, Says, Source, SourceKind, TransferFact};
 use crate::domain::fees::Split;
 use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
 use crate::domain::money::MinorUnits;
@@ -151,17 +151,21 @@ pub(in crate::store) async fn apply(
             Ok(key)
         }
         Fact::Transfer(transfer) => {
-            let key = match &transfer.charge_id {
+            let charge_id = match &transfer.charge_id {
+                None => adopt::charge_of(conn, transfer).await?,
+                charge => charge.clone(),
+            };
+            let key = match &charge_id {
                 Some(charge) => lock_charge(conn, charge).await?,
                 None => None,
             };
-            told::keep_transfer(conn, transfer, now).await?;
+            told::keep_transfer(conn, &TransferFact { charge_id, ..transfer.clone() }, now).await?;
             Ok(key)
         }
         Fact::Account(account) => told::keep_account(conn, account, None).await.map(|()| None),
         Fact::Deauthorized(account, stamp) => told::deauthorize(conn, account, stamp).await.map(|()| None),
         Fact::Payout(payout) => withdrawals::told(conn, payout, policy, now.into()).await.map(|()| None),
-        Fact::Nothing(_) => Ok(None),
+        Fact::GroupRead(_) | Fact::Nothing(_) => Ok(None),
     }
 }
 

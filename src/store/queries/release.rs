@@ -7,11 +7,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
-use super::{Conn, cases, debts, intent, ledger, outbox, paid, project};
+use super::{Conn, adopt, cases, continuity, debts, intent, ledger, outbox, paid, project};
+use crate::domain::facts::Fact;
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
+use crate::domain::lost::to_be_looked_for;
 use crate::domain::operation::{OperationState, transfer_key};
-use crate::domain::payment::{Pause, PaymentStatus};
+use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Decision, decide};
@@ -45,6 +47,10 @@ pub(in crate::store) async fn pick_due(
                 continue;
             }
         };
+        if adopt::look_at(conn, row, &case, policy, now).await? {
+            settled.push(row.clone());
+            continue;
+        }
         match asked::look_at(conn, &case, revisit_at, policy, now).await? {
             Look::ToSend => {
                 picked.asked.push(case);
@@ -168,6 +174,7 @@ pub(in crate::store) async fn claim(
     let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
+    let known_since = continuity::known_since(conn, now).await?;
     let mut claimed = Vec::with_capacity(ready.len());
     let mut met: HashSet<MentorId> = HashSet::new();
     for (row, mut case) in rows.iter().zip(cases) {
@@ -178,12 +185,37 @@ pub(in crate::store) async fn claim(
         }
         met.extend(case.payment.mentor_id.clone());
         met.extend(case.position.as_ref().map(|position| position.mentor_id.clone()));
-        claimed.push(claim_one(conn, row, &case, lease, policy, now).await?);
+        let told = ready.iter().find(|p| p.payment_id == case.payment.id).map_or(&[][..], |p| &p.facts);
+        let known = Known { told, known_since };
+        claimed.push(claim_one(conn, row, &case, known, lease, policy, now).await?);
     }
     ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
     claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
     Ok(claimed)
+}
+
+/// What a claim knows beside the database's facts.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What Stripe just said of the payment.
+    pub told: &'a [Fact],
+    /// Since when the database knows what was sent.
+    pub known_since: DateTime<Utc>,
+}
+
+impl Known<'_> {
+    /// Whether the payment's transfers were looked for at Stripe, where they have to be.
+    pub(super) fn has_looked(&self, case: &Case, policy: &Policy, now: DateTime<Utc>) -> bool {
+        let looked = self.told.iter().any(|fact| matches!(fact, Fact::GroupRead(_)));
+        looked || !to_be_looked_for(&case.payment, self.known_since, policy.retry.key_max_age, now)
+    }
+}
+
+/// It was picked before anybody knew that it has to be looked for: the next look does both.
+pub(super) fn unlooked(id: PaymentId, policy: &Policy, now: DateTime<Utc>) -> Claimed {
+    let again = TimeDelta::from_std(policy.retry.preflight).unwrap_or(TimeDelta::MAX);
+    Claimed::Waits(id, Pause { until: now + again, why: WaitWhy::Preflight })
 }
 
 async fn lock_if_free(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentRow>, TxError> {
@@ -195,17 +227,21 @@ async fn claim_one(
     conn: &mut Conn,
     row: &PaymentRow,
     case: &Case,
+    known: Known<'_>,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Claimed, TxError> {
     let id = case.payment.id;
-    if let Some(claimed) = asked::claim(conn, row, case, lease, policy, now).await? {
+    if adopt::look_at(conn, row, case, policy, now).await? {
+        return Ok(Claimed::Adjusted(id));
+    }
+    if let Some(claimed) = asked::claim(conn, row, case, known.told, lease, policy, now).await? {
         return Ok(claimed);
     }
     match case.payment.status {
         PaymentStatus::Releasing => return Ok(Claimed::Taken(id)),
-        status if status.is_paid() => return paid::claim(conn, row, case, lease, policy, now).await,
+        status if status.is_paid() => return paid::claim(conn, row, case, known, lease, policy, now).await,
         _ => {}
     }
     let decision = decide(case, policy, now);
@@ -213,6 +249,7 @@ async fn claim_one(
         write_settlement(conn, case, &settlement, policy, now).await?;
     }
     match decision {
+        Decision::Release(_) if !known.has_looked(case, policy, now) => Ok(unlooked(id, policy, now)),
         Decision::Release(plan) => {
             let latest = latest_operation(conn, id).await?;
             // The payment's status says otherwise only if somebody set it by hand.

@@ -115,6 +115,7 @@ pub(super) fn defaults() -> BTreeMap<String, String> {
         // What is done once a day is done where a story is about it, at whatever hour it is told.
         ("mail.digest", quoted("off")),
         ("audit.schedule", quoted("off")),
+        ("reconcile.schedule", quoted("off")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()
