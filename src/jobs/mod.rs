@@ -4,6 +4,7 @@
 mod accounts;
 mod breaker;
 mod daily;
+mod disputes;
 mod ingest;
 mod mail;
 mod onboarding;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::preflight::{preflight, preflight_asked};
 use super::submit::submit;
-use super::{Jobs, Loop, accounts, onboarding, span, withdrawals};
+use super::{Jobs, Loop, accounts, disputes, onboarding, span, withdrawals};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
@@ -112,6 +112,7 @@ async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
     }
     if jobs.breaker.trouble().is_none() {
         accounts::refresh(jobs).await?;
+        disputes::refresh(jobs).await?;
         onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
@@ -181,7 +182,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
 }
 
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
-async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
+pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
     let called = jobs.stripe.disputes_of(charge).await;
     jobs.learn(Side::Reading, &called.result).await;
     match called.result {
