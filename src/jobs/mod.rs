@@ -5,6 +5,7 @@ mod accounts;
 mod breaker;
 mod catch_up;
 mod daily;
+mod disputes;
 mod ingest;
 mod mail;
 mod onboarding;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::preflight::{look_for_transfers, preflight, preflight_asked};
 use super::submit::submit;
-use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, onboarding, span, withdrawals};
+use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, disputes, onboarding, span, withdrawals};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::lost::to_be_looked_for;
@@ -126,6 +126,7 @@ async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreE
     };
     if jobs.breaker.trouble().is_none() {
         accounts::refresh(jobs).await?;
+        disputes::refresh(jobs).await?;
         onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
@@ -196,7 +197,7 @@ async fn look(
 }
 
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
-async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
+pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
     let called = jobs.stripe.disputes_of(charge).await;
     jobs.learn(Side::Reading, &called.result).await;
     match called.result {

@@ -91,12 +91,18 @@ pub(super) async fn run(db: &Db) -> Result<Vec<String>, StoreError> {
         }
         Db::Sqlite { pool, writer, path } => {
             let _turn = writer.lock().await;
-            let lock = std::fs::File::create(path.with_added_extension("migrate-lock")).map_err(refused)?;
+            let lock = lock_file(&path.with_added_extension("migrate-lock")).map_err(refused)?;
             lock.lock().map_err(refused)?;
             let mut harness = AsyncMigrationHarness::new(get!(pool)?);
             Ok(names(harness.run_pending_migrations(SQLITE).map_err(refused)?))
         }
     }
+}
+
+/// For its owner alone, whatever the mask is: who can lock it can keep the daemon from starting.
+fn lock_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn names(versions: Vec<MigrationVersion<'_>>) -> Vec<String> {

@@ -117,6 +117,7 @@ tables! {
         fee -> BigInt,
         fee_currency -> Nullable<Text>,
         evidence_due_by -> Nullable<Instant>,
+        asked_at -> Nullable<Instant>,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,

@@ -1,6 +1,7 @@
 //! The town that the stories happen in: a daemon, its database, Stripe, mentors, customers and a mailbox. It waits for
 //! what is to become true, with a deadline, and never for time to pass.
 
+#[path = "town/plan.rs"]
 mod plan;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use payoutd::ports::{Clock, MentorChange, PaymentRef, PaymentView, RunCounts, St
 use payoutd::store::Database;
 use tempfile::TempDir;
 
-use self::plan::{Plan, config, defaults};
+pub use self::plan::Plan;
+use self::plan::{config, defaults};
 use crate::house::House;
 use crate::mailbox::{Email, Mailbox};
 use crate::sql::Sql;
@@ -63,6 +65,7 @@ impl Town {
             automatic_webhooks: false,
             prompt_settlement: false,
             fees: StripeFees::default(),
+            key_lifetime_s: None,
         }
     }
 

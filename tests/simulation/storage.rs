@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use payoutd::domain::facts::{AccountFact, DisputeFact, Fact};
 use payoutd::domain::hold::{Hold, Subject};
-use payoutd::domain::ids::{AccountId, MentorId, PaymentId, RunId, WithdrawalId};
+use payoutd::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId, WithdrawalId};
 use payoutd::domain::mentor::{Account, Mentor};
 use payoutd::domain::notice::Outgoing;
 use payoutd::domain::onboarding::AccountOrder;
@@ -189,6 +189,7 @@ impl Store for SimStore {
         fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> ();
         fn wake_held_by_settings(&self) -> usize;
         fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Vec<AccountId>;
+        fn disputes_to_read(&self, stale_before: DateTime<Utc>, limit: i64, now: DateTime<Utc>) -> Vec<ChargeId>;
         fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> ();
         fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> ();
         fn reclaim(&self, limit: i64, lease: Lease, now: DateTime<Utc>) -> Vec<Reclaimed>;

@@ -1,11 +1,11 @@
 //! What is told of connected accounts, transfers and payouts.
 
 use chrono::TimeDelta;
-use payoutd::domain::ids::{AccountId, MentorId};
+use payoutd::domain::ids::{AccountId, ChargeId, MentorId};
 use payoutd::ports::{MentorChange, Store};
 use serde_json::json;
 
-use crate::events::{Event, account, capability, charge, deauthorized, hour, later, minute, payout, transfer};
+use crate::events::{Event, account, capability, charge, deauthorized, dispute, hour, later, minute, payout, transfer};
 use crate::world::{World, done, stories};
 
 fn updated(transfers: &str, at: i64) -> Event {
@@ -119,6 +119,25 @@ stories! {
         }
         assert!(to_read(hour(2)).await.is_empty());
         assert_eq!(to_read(hour(2) + TimeDelta::seconds(1)).await, ["acct_m1"]);
+    }
+
+    /// Given disputes of which nothing was heard for long, then Stripe is to be asked about those that are not over, the
+    /// longest silent first, and about each once until as long again has passed.
+    async fn disputes_that_are_to_be_read(w: World) {
+        let heard = |id: &str, status: &str, at: i64| dispute(id, id, status).told("charge.dispute.updated", hour(at));
+        w.hears([heard("a", "needs_response", 3), heard("b", "under_review", 2), heard("c", "won", 1), heard("d", "lost", 1),
+            heard("e", "warning_closed", 1), heard("f", "prevented", 1), heard("g", "a_word_of_next_year", 1)]).await;
+        let to_read = async |stale_before, at| {
+            let charges = w.store.disputes_to_read(stale_before, 2, at).await.expect("read");
+            charges.into_iter().map(ChargeId::into_string).collect::<Vec<_>>()
+        };
+        assert_eq!(to_read(hour(1), hour(25)).await, [""; 0]);
+        assert_eq!(to_read(hour(4), hour(28)).await, ["ch_g", "ch_b"], "two at a time");
+        assert_eq!(to_read(hour(4), hour(28)).await, ["ch_a"]);
+        assert_eq!(to_read(hour(5), hour(29)).await, [""; 0], "asked, whether it was answered or not");
+        w.hears([heard("b", "won", 30), heard("a", "under_review", 30)]).await;
+        assert_eq!(to_read(hour(29), hour(53)).await, ["ch_g"], "b is over, and a was heard of");
+        assert_eq!(to_read(hour(54), hour(78)).await, ["ch_g", "ch_a"]);
     }
 
     /// Given a transfer of the charge that payoutd did not make, then the payment is held, until it is reversed in full.

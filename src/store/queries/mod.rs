@@ -18,7 +18,7 @@ pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod digest;
-mod disputes;
+pub(in crate::store) mod disputes;
 mod figures;
 pub(in crate::store) mod history;
 pub(in crate::store) mod holding;
