@@ -70,7 +70,7 @@ fn a_wrong_value_is_named() {
         // An envelope is short: there the place is told by line and column.
         let by_place = matches!(error, EventError::NotAnEvent(_)) && said.contains("column");
         let whole = place.len() <= 2 && (said.contains("the object cannot be read") || said.contains("`data.object`"));
-        let named = whole || names.clone().any(|name| said.contains(&format!("`{name}`")));
+        let named = whole || names.clone().any(|name| said.contains(&format!("{name}`")));
         assert!(named || by_place, "{said}: of {place:?} in {text}");
         assert!(said.len() < 1_000, "{said}");
     });
@@ -103,7 +103,7 @@ fn a_missing_field_is_named_or_not_needed() {
         if let Err(error) = facts(less.to_string().as_bytes()) {
             // It is named, or what is then read in its place.
             let said = error.to_string();
-            assert!(said.contains(&format!("`{name}`")) || said.matches('`').count() >= 2, "{said}: without {place:?}");
+            assert!(said.contains(&format!("{name}`")) || said.matches('`').count() >= 2, "{said}: without {place:?}");
         }
     });
     assert!(facts(json!({}).to_string().as_bytes()).is_err());
