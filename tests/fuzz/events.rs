@@ -63,6 +63,10 @@ fn a_wrong_value_is_named() {
         let text = body.to_string();
         let Err(error) = facts(text.as_bytes()) else { return };
         let said = error.to_string();
+        // Items of a list have no names: the reader tells their line and column.
+        if place.last().is_some_and(|name| name.parse::<usize>().is_ok()) {
+            return assert!(said.contains("column") || said.contains('`'), "{said}");
+        }
         // The field itself, one that it stands in, or one inside it: where the reader found out.
         let mut changed = body.clone();
         let inside: Vec<String> = places(at(&mut changed, &place)).concat();
