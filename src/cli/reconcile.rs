@@ -119,7 +119,7 @@ fn print(span: Span, done: &Reconciled, count: i64, first: &[OpenDiscrepancy]) {
         vec![
             what.kind.to_string(),
             what.subject.to_string(),
-            what.stripe_id.clone(),
+            what.object_id.clone(),
             payment,
             what.here.clone(),
             what.there.clone(),

@@ -43,6 +43,19 @@ words!(
 );
 
 impl DiscrepancyKind {
+    /// What differs, in words without ids.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::MissingHere => "Stripe has it, payoutd does not",
+            Self::MissingThere => "payoutd has it, Stripe does not",
+            Self::Amount => "the amounts are not the same",
+            Self::Currency => "the currencies are not the same",
+            Self::Destination => "the accounts are not the same",
+            Self::Reversed => "what of it was taken back is not the same",
+            Self::Status => "it does not stand where Stripe says",
+        }
+    }
+
     /// Whether what Stripe says can be taken in as it is: facts that are missing or old here. No money moves by it.
     pub fn is_adopted(self) -> bool {
         matches!(self, Self::MissingHere | Self::Reversed | Self::Status)
@@ -57,7 +70,7 @@ pub struct Discrepancy {
     /// What.
     pub subject: Compared,
     /// Stripe's id of it.
-    pub stripe_id: String,
+    pub object_id: String,
     /// The payment that it is about, where that is known.
     pub payment: Option<PaymentId>,
     /// What this database has, in words.
@@ -69,6 +82,11 @@ pub struct Discrepancy {
 }
 
 impl Discrepancy {
+    /// What it is about, in words without an id of Stripe's.
+    pub fn about(&self) -> String {
+        self.payment.map_or_else(|| format!("a {}", self.subject), |id| format!("payment {id}, a {}", self.subject))
+    }
+
     /// In a sentence.
     pub fn sentence(&self) -> String {
         format!("{}: here {}, at Stripe {}", self.kind.word().replace('_', " "), self.here, self.there)
@@ -79,7 +97,7 @@ impl Discrepancy {
         match (self.kind.is_adopted(), self.payment) {
             (true, _) => "payoutd reconcile --fix".to_owned(),
             (false, Some(payment)) => format!("payoutd explain {payment}"),
-            (false, None) => format!("look at {} in Stripe's dashboard", self.stripe_id),
+            (false, None) => format!("look at {} in Stripe's dashboard", self.object_id),
         }
     }
 }
@@ -88,7 +106,7 @@ impl Discrepancy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Stripe's id of it.
-    pub stripe_id: String,
+    pub object_id: String,
     /// The payment that it is about.
     pub payment: Option<PaymentId>,
     /// How much, in minor units.
@@ -158,7 +176,7 @@ pub fn compare(fact: &Fact, kept: Option<&Kept>, stands_at: DateTime<Utc>) -> Ve
     let differs = |kind, here: String, told: String| Discrepancy {
         kind,
         subject: there.subject,
-        stripe_id: there.id.to_owned(),
+        object_id: there.id.to_owned(),
         payment,
         here,
         there: told,
@@ -215,7 +233,7 @@ mod tests {
 
     fn kept() -> Kept {
         Kept {
-            stripe_id: "tr_1".into(),
+            object_id: "tr_1".into(),
             payment: Some(PaymentId(7)),
             amount: 9_000,
             currency: "usd".into(),

@@ -174,7 +174,7 @@ impl Look<'_> {
         let mut found = chores.compare(there.clone()).await?;
         if self.fix && found.iter().any(|d| d.kind.is_adopted()) {
             let wanted: HashSet<&str> =
-                found.iter().filter(|d| d.kind.is_adopted()).map(|d| d.stripe_id.as_str()).collect();
+                found.iter().filter(|d| d.kind.is_adopted()).map(|d| d.object_id.as_str()).collect();
             let facts = there.iter().filter(|(fact, _)| id_of(fact).is_some_and(|id| wanted.contains(id)));
             let facts: Vec<Fact> = facts.map(|(fact, _)| fact.clone()).collect();
             let before = found.len();
@@ -255,7 +255,7 @@ fn missing_there(what: Compared, row: &KeptRow) -> Discrepancy {
     Discrepancy {
         kind: DiscrepancyKind::MissingThere,
         subject: what,
-        stripe_id: row.stripe_id.clone(),
+        object_id: row.stripe_id.clone(),
         payment: None,
         here: format!("a {what} of {}", row.at.format("%Y-%m-%d %H:%M:%S UTC")),
         there: "nothing".to_owned(),

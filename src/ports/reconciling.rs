@@ -37,12 +37,7 @@ pub struct OpenDiscrepancy {
 
 /// Tells the admins that this database and Stripe differ: at most once a day, whoever looked.
 pub fn discrepancy_alert(count: i64, first: &[OpenDiscrepancy], day: chrono::NaiveDate) -> Outgoing {
-    let line = |open: &OpenDiscrepancy| {
-        (
-            format!("{} {}", open.what.subject, open.what.stripe_id),
-            format!("{}; {}", open.what.sentence(), open.command),
-        )
-    };
+    let line = |open: &OpenDiscrepancy| (open.what.about(), open.what.kind.sentence().to_owned());
     let notice = Notice::Discrepancies { count, first: first.iter().map(line).collect() };
     Outgoing::to_admin(notice, "discrepancies", day, None)
 }

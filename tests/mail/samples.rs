@@ -320,10 +320,7 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
     let differing = |count| Notice::Discrepancies {
         count,
-        first: vec![(
-            "transfer tr_1Lost".into(),
-            "missing here: here nothing, at Stripe 90.00 USD; payoutd reconcile --fix".into(),
-        )],
+        first: vec![("payment 42, a transfer".into(), "Stripe has it, payoutd does not".into())],
     };
     let audited = |count| Notice::AuditDifference {
         count,

@@ -60,7 +60,7 @@ async fn kept_transfers(conn: &mut Conn, ids: &[&str], kept: &mut HashMap<String
     for (id, charge, destination, amount, reversed, currency, key) in &rows {
         let ours = key.as_ref().filter(|key| paid_by(key).is_some());
         let entry = Kept {
-            stripe_id: id.clone(),
+            object_id: id.clone(),
             payment: charge.as_ref().and_then(|charge| of_charge.get(charge)).copied(),
             amount: *amount,
             currency: currency.clone(),
@@ -124,7 +124,7 @@ async fn kept_others(
     let of_charge = payments_of(conn, &charges).await?;
     for (id, charge, amount, currency, status) in &rows {
         let entry = Kept {
-            stripe_id: id.clone(),
+            object_id: id.clone(),
             payment: charge.as_ref().and_then(|charge| of_charge.get(charge)).copied(),
             amount: *amount,
             currency: currency.clone(),
@@ -241,7 +241,7 @@ pub(in crate::store) async fn note(conn: &mut Conn, found: &[Discrepancy], now: 
     for d in found {
         let words = (discrepancies::here.eq(&d.here), discrepancies::there.eq(&d.there), discrepancies::seen_at.eq(at));
         let open = discrepancies::table
-            .filter(discrepancies::stripe_id.eq(&d.stripe_id).and(discrepancies::kind.eq(d.kind.word())))
+            .filter(discrepancies::stripe_id.eq(&d.object_id).and(discrepancies::kind.eq(d.kind.word())))
             .filter(discrepancies::closed_at.is_null());
         if diesel::update(open).set(words).execute(conn).await? > 0 {
             continue;
@@ -250,7 +250,7 @@ pub(in crate::store) async fn note(conn: &mut Conn, found: &[Discrepancy], now: 
             .values((
                 discrepancies::kind.eq(d.kind.word()),
                 discrepancies::subject.eq(d.subject.word()),
-                discrepancies::stripe_id.eq(&d.stripe_id),
+                discrepancies::stripe_id.eq(&d.object_id),
                 discrepancies::payment_id.eq(d.payment.map(|id| id.0)),
                 discrepancies::stands_at.eq(Timestamp::from(d.stands_at)),
                 discrepancies::found_at.eq(at),
@@ -299,7 +299,7 @@ pub(in crate::store) async fn open(conn: &mut Conn, limit: i64) -> Result<(i64, 
         let what = Discrepancy {
             kind: DiscrepancyKind::from_word(&kind).ok_or_else(unknown)?,
             subject: Compared::from_word(&subject).ok_or_else(unknown)?,
-            stripe_id,
+            object_id: stripe_id,
             payment: payment.map(PaymentId),
             here,
             there,
