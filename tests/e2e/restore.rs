@@ -47,7 +47,7 @@ on_both_databases! {
         let done = async || town.sql.count("continuity WHERE caught_up_at IS NOT NULL").await == 1;
         town.until("it caught up", done).await;
         town.charge("B-1", "ada");
-        assert_eq!(town.daemon().worker().jobs.catch_up().await.expect("caught up") > 0, true);
+        assert!(town.daemon().worker().jobs.catch_up().await.expect("caught up") > 0);
         town.all_read().await;
         town.paid_once("B-1", 9_000).await;
         town.daemon().worker().jobs.catch_up().await.expect("caught up");
