@@ -12,6 +12,7 @@ mod observe;
 mod reload;
 mod tokens;
 mod wiring;
+mod withdrawals;
 
 pub use api::mint_api_token;
 pub use check::{CheckState, Finding, check};
@@ -23,6 +24,7 @@ pub use observe::Observer;
 pub use reload::Reloaded;
 pub use tokens::TokenError;
 pub use wiring::{AppError, Worker, existing_database, open_database, policy, ready_database};
+pub use withdrawals::Withdrawals;
 
 /// What a token of the API may allow, and a token.
 pub use crate::http::{Grant, Minted, SCOPE, Scope};

@@ -3,6 +3,7 @@
 
 mod after;
 mod api;
+mod catch_up;
 mod checker;
 mod credentials;
 mod cron;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 pub use after::{AfterTransfer, FeeBearer, LateAction};
 pub use api::Api;
+pub use catch_up::{CatchUp, Reconcile};
 pub use cron::Cron;
 pub use daily::{Audit, daily};
 pub use database::{Database, DatabaseUrl, Migrate};
@@ -94,6 +96,10 @@ pub struct Config {
     pub mail: Mail,
     /// The daily look at the books.
     pub audit: Audit,
+    /// Asking for events that no webhook brought.
+    pub catch_up: CatchUp,
+    /// The daily comparison with Stripe.
+    pub reconcile: Reconcile,
     /// Names to look for in Stripe's metadata.
     pub metadata: Metadata,
     /// Smallest amount to pay, in minor units by lower-case currency.
@@ -187,6 +193,8 @@ impl Config {
             breaker: Breaker::read(r),
             mail: Mail::read(r, &state_dir),
             audit: Audit::read(r),
+            catch_up: CatchUp::read(r),
+            reconcile: Reconcile::read(r),
             metadata: Metadata::read(r),
             minimums: money::read_minimums(r),
             withdrawal_minimums: onboarding::read_minimums(r),
@@ -217,6 +225,8 @@ impl Config {
         self.breaker.check(&mut c);
         self.mail.check(self.release.time_zone, &mut c);
         self.audit.check(self.release.time_zone, &mut c);
+        self.catch_up.check(&mut c);
+        self.reconcile.check(self.release.time_zone, &mut c);
         self.metadata.check(&mut c);
         money::check_minimums(&self.minimums, &mut c);
         onboarding::check_minimums(&self.withdrawal_minimums, &mut c);

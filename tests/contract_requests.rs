@@ -308,6 +308,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::Account(_) => "account",
         Fact::Deauthorized(..) => "deauthorized",
         Fact::Payout(_) => "payout",
+        Fact::GroupRead(_) => "group",
         Fact::Nothing(_) => "nothing",
     }
 }

@@ -19,6 +19,9 @@ _payoutd() {
             payoutd,audit)
                 cmd="payoutd__subcmd__audit"
                 ;;
+            payoutd,backup)
+                cmd="payoutd__subcmd__backup"
+                ;;
             payoutd,check)
                 cmd="payoutd__subcmd__check"
                 ;;
@@ -63,6 +66,9 @@ _payoutd() {
                 ;;
             payoutd,payments)
                 cmd="payoutd__subcmd__payments"
+                ;;
+            payoutd,reconcile)
+                cmd="payoutd__subcmd__reconcile"
                 ;;
             payoutd,refund)
                 cmd="payoutd__subcmd__refund"
@@ -133,6 +139,9 @@ _payoutd() {
             payoutd__subcmd__help,audit)
                 cmd="payoutd__subcmd__help__subcmd__audit"
                 ;;
+            payoutd__subcmd__help,backup)
+                cmd="payoutd__subcmd__help__subcmd__backup"
+                ;;
             payoutd__subcmd__help,check)
                 cmd="payoutd__subcmd__help__subcmd__check"
                 ;;
@@ -177,6 +186,9 @@ _payoutd() {
                 ;;
             payoutd__subcmd__help,payments)
                 cmd="payoutd__subcmd__help__subcmd__payments"
+                ;;
+            payoutd__subcmd__help,reconcile)
+                cmd="payoutd__subcmd__help__subcmd__reconcile"
                 ;;
             payoutd__subcmd__help,refund)
                 cmd="payoutd__subcmd__help__subcmd__refund"
@@ -356,7 +368,7 @@ _payoutd() {
 
     case "${cmd}" in
         payoutd)
-            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit report webhooks emails operations migrate token sandbox completions man help"
+            opts="-h -V --config --help --version serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit reconcile backup report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,6 +396,24 @@ _payoutd() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__backup)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -698,7 +728,7 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help)
-            opts="serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit report webhooks emails operations migrate token sandbox completions man help"
+            opts="serve check config demo run status payments runs explain hold lift retry refund complete withdraw withdrawals mentor audit reconcile backup report webhooks emails operations migrate token sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -712,6 +742,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__backup)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1076,6 +1120,20 @@ _payoutd() {
             return 0
             ;;
         payoutd__subcmd__help__subcmd__payments)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__help__subcmd__reconcile)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1836,6 +1894,40 @@ _payoutd() {
                     return 0
                     ;;
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        payoutd__subcmd__reconcile)
+            opts="-h --days --since --until --fix --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::tokens::{TokenError, TokenSettings};
 use super::wiring::{AppError, Worker, policy};
+use super::withdrawals::Withdrawals;
 use crate::config::{self, Config};
 use crate::http::{self, ApiParts, Grant, Keys, Minted, TokenCheck};
 use crate::ports::Clock;
@@ -47,7 +48,7 @@ pub(super) fn endpoint(config: &Config, worker: &Worker, keys: Keys) -> Result<h
         asks: store.clone(),
         writes: store.clone(),
         histories: store.clone(),
-        withdrawals: Some(store.clone()),
+        withdrawals: Some(Arc::new(Withdrawals::new(worker.database.clone(), worker.stripe.clone()))),
         policy: Arc::new(policy(config)?),
         clock: worker.clock.clone(),
     }))

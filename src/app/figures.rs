@@ -65,6 +65,10 @@ fn of_the_database(figures: &StatusFigures, now: DateTime<Utc>, seen: &mut Vec<(
     gauge!("payoutd_payments_near_limit").set(counted(figures.near_limit));
     gauge!("payoutd_operations_oldest_unknown_seconds").set(counted(since(figures.oldest_unknown_at)));
     gauge!("payoutd_events_oldest_seconds").set(counted(since(figures.oldest_event_at)));
+    gauge!("payoutd_discrepancies").set(counted(figures.discrepancies));
+    if let Some(at) = figures.continuity.and_then(|known| known.caught_up_at) {
+        gauge!("payoutd_last_catch_up_seconds").set(counted(since(Some(at))));
+    }
     if let Some(run) = &figures.last_run {
         gauge!("payoutd_last_run_seconds").set(counted(since(Some(run.finished_at))));
     }

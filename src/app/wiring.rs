@@ -24,9 +24,9 @@ use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::domain::withdrawal::WithdrawalPolicy;
-use crate::jobs::{DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
+use crate::jobs::{CatchUpSettings, DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
 use crate::mail::{MailRoom, MailSetupError};
-use crate::ports::{Clock, Store, StoreError};
+use crate::ports::{Clock, Store, StoreError, StripeGateway};
 use crate::store::Database;
 use crate::telemetry::TelemetryError;
 use crate::{http, mail, stripe};
@@ -232,6 +232,8 @@ pub struct Worker {
     pub jobs: Arc<Jobs>,
     /// The database.
     pub database: Database,
+    /// Stripe, at the one pace of all of the daemon's calls.
+    pub(super) stripe: Arc<dyn StripeGateway>,
     /// Mail, whose settings may change.
     pub(super) mail: SharedMail,
     /// Time.
@@ -248,21 +250,21 @@ impl Worker {
         let (stripe, mail) = (config.require_stripe()?, config.require_mail()?);
         let settings = job_settings(config, &stripe, &mail)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let client = stripe::Client::new(stripe_settings(stripe), clock.clone())?;
+        let stripe = client(stripe)?;
         let mail = SharedMail::new(mail_room(mail)?);
         let database = ready_database(config).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let parts = Parts {
             store: Arc::new(database.clone()),
             chores: Arc::new(database.clone()),
-            stripe: Arc::new(client),
+            stripe: stripe.clone(),
             mailer: Arc::new(mail.clone()),
             clock: clock.clone(),
             policy: Arc::new(policy(config)?),
             settings,
             stop: stop.clone(),
         };
-        Ok(Self { jobs: Jobs::new(parts, &tasks), database, mail, clock, tasks, stop })
+        Ok(Self { jobs: Jobs::new(parts, &tasks), database, stripe, mail, clock, tasks, stop })
     }
 }
 
@@ -284,7 +286,10 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             limit: Timetable::new(FROM_MIDNIGHT, config.release.time_zone)?,
             digest: daily(&config.mail.digest, config.release.time_zone)?,
             audit: daily(&config.audit.schedule, config.release.time_zone)?,
+            reconcile: daily(&config.reconcile.schedule, config.release.time_zone)?,
         },
+        catch_up: CatchUpSettings { interval: config.catch_up.interval, max_age: config.catch_up.max_age },
+        reconcile_days: config.reconcile.days,
         onboarding: OnboardingSettings {
             account_type: config.onboarding.account_type,
             country: config.onboarding.country.clone(),
@@ -292,6 +297,11 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             refresh_url: config.onboarding.refresh_url.clone(),
         },
     })
+}
+
+/// Our client for Stripe's API.
+pub(super) fn client(parts: StripeParts) -> Result<Arc<dyn StripeGateway>, AppError> {
+    Ok(Arc::new(stripe::Client::new(stripe_settings(parts), Arc::new(SystemClock))?))
 }
 
 pub(super) fn stripe_settings(parts: StripeParts) -> stripe::Settings {

@@ -6,6 +6,7 @@ macro_rules! outln {
 }
 
 mod audit;
+mod backup;
 mod check;
 mod completions;
 mod config;
@@ -21,6 +22,7 @@ mod migrate;
 mod operations;
 mod payments;
 mod progress;
+mod reconcile;
 mod refund;
 mod report;
 mod retry;
@@ -139,6 +141,18 @@ enum Command {
         Ends with 0 when nothing differs, else with 1."
     )]
     Audit(audit::AuditArgs),
+    /// Compare transfers, reversals, refunds, disputes and payouts with Stripe, both ways
+    #[command(
+        after_help = "Examples:\n  payoutd reconcile\n  payoutd reconcile --since 2026-11-01 --until 2026-11-30\n  \
+        payoutd reconcile --days 30 --fix\n  payoutd reconcile --json | jq '.open[0]'\n\n\
+        Ends with 0 when no difference stands, else with 1. Runs beside the daemon."
+    )]
+    Reconcile(reconcile::ReconcileArgs),
+    /// Copy the SQLite database to a file, while the daemon works
+    #[command(after_help = "Examples:\n  payoutd backup /var/backups/payoutd-$(date +%F).db\n\n\
+        The copy is readable by its owner only, and checked. It begins where it was made: payoutd, started on it, catches \
+        up with Stripe and looks there before it pays.")]
+    Backup(backup::BackupArgs),
     /// Report payments, revenue, transfers, refunds and disputes by period, and what is still to be paid
     #[command(
         after_help = "Examples:\n  payoutd report --since 2026-11-01 --until 2026-11-30\n  payoutd report --since 90d \
@@ -243,6 +257,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Withdrawals(args) => withdraw::withdrawals(&settings()?, args).await.map(done),
         Command::Mentor(command) => mentor::mentor(&settings()?, command).await.map(done),
         Command::Audit(args) => audit::audit(&settings()?, args).await,
+        Command::Reconcile(args) => reconcile::reconcile(&settings()?, args).await,
+        Command::Backup(args) => backup::backup(&settings()?, args).await.map(done),
         Command::Report(args) => report::report(&settings()?, args).await.map(done),
         Command::Webhooks(command) => webhooks::webhooks(&settings()?, command).await.map(done),
         Command::Emails(command) => emails::emails(&settings()?, command).await.map(done),

@@ -30,18 +30,17 @@ pub(super) async fn run(config: &Config, args: RunArgs) -> Result<()> {
     }
     super::log(config)?;
     let worker = Worker::new(config).await?;
-    let counts = worker.jobs.run(Trigger::Cli).await.context("the run could not be done")?;
+    let outcome = worker.jobs.run_to_end(Trigger::Cli).await.context("the run could not be done")?;
     // Without a daemon nobody else would see to these.
     worker.jobs.rescue().await?;
     while worker.jobs.send_mail().await? > 0 {}
-    let trouble = worker.jobs.breaker().trouble();
     let Worker { jobs, tasks, .. } = worker;
     drop(jobs);
     tasks.close();
     tasks.wait().await;
-    print(counts, args.output.json)?;
-    if let Some((why, _)) = trouble {
-        anyhow::bail!("not all was tried: {why}");
+    print(outcome.counts, args.output.json)?;
+    if let Some(why) = outcome.trouble {
+        anyhow::bail!(why);
     }
     Ok(())
 }

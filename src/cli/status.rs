@@ -25,6 +25,10 @@ fn print(config: &Config, figures: &StatusFigures) {
         Some(run) => outln!("Last run   {}: {run}", show::time(run.finished_at)),
         None => outln!("Last run   none yet"),
     }
+    outln!("Caught up  {}", caught_up(figures));
+    if figures.discrepancies > 0 {
+        outln!("Differs    {} (payoutd reconcile)", figures.discrepancies);
+    }
     outln!("Due now    {}", figures.due);
     if figures.near_limit > 0 {
         outln!("Near limit {} (payoutd payments --near-limit)", figures.near_limit);
@@ -34,6 +38,15 @@ fn print(config: &Config, figures: &StatusFigures) {
     section("Operations under way", &figures.operations);
     section("Events that are not projected", &figures.events);
     section("Emails that are not sent", &figures.emails);
+}
+
+fn caught_up(figures: &StatusFigures) -> String {
+    let Some((continuity, at)) = figures.continuity.and_then(|known| Some((known, known.caught_up_at?))) else {
+        return "with Stripe's events: never yet".to_owned();
+    };
+    let found = continuity.caught_up_found;
+    let events = if found == 1 { "event" } else { "events" };
+    format!("{}: {found} {events} that no webhook had brought", show::time(at))
 }
 
 fn section(title: &str, figures: &BTreeMap<String, i64>) {

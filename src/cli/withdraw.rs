@@ -33,7 +33,7 @@ pub(super) struct WithdrawArgs {
 }
 
 pub(super) async fn withdraw(config: &Config, args: WithdrawArgs) -> Result<()> {
-    let database = app::existing_database(config).await?;
+    let withdrawals = app::Withdrawals::of(config).await?;
     let withdrawal = NewWithdrawal {
         mentor_id: MentorId::new(&args.mentor),
         amount: args.amount,
@@ -41,8 +41,9 @@ pub(super) async fn withdraw(config: &Config, args: WithdrawArgs) -> Result<()> 
         speed: if args.instant { Speed::Instant } else { Speed::Standard },
         request_key: args.key.clone(),
         requested_by: super::actor(),
+        funds: None,
     };
-    let (view, known) = match database.ask_withdrawal(withdrawal, app::SystemClock.now()).await? {
+    let (view, known) = match withdrawals.ask_withdrawal(withdrawal, app::SystemClock.now()).await? {
         Withdraw::Recorded(view) => (view, false),
         Withdraw::Known(view) => (view, true),
         Withdraw::KeyTaken(other) => {

@@ -82,8 +82,11 @@ fn host_of(url: &Url) -> Option<Host> {
 /// Without a word about TLS it is required, except on this machine.
 fn tls_of(url: &Url, on_this_machine: bool) -> Result<SmtpTls, String> {
     let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    if let Some((name, _)) = parameters.iter().find(|(name, _)| name != "tls") {
-        return Err(format!("has the unknown parameter \"{name}\": {SMTP_FORM}"));
+    if parameters.iter().any(|(name, _)| name != "tls") {
+        // Its name is not repeated: behind a `?` that was not escaped, it is half a password.
+        return Err(format!(
+            "has a parameter other than tls, the only one there is (a ? in a password is %3F): {SMTP_FORM}"
+        ));
     }
     let wanted = parameters.first().map(|(_, wanted)| wanted.as_str());
     match (url.scheme(), wanted) {
@@ -154,7 +157,7 @@ mod tests {
             ("smtp://127.0.0.1.example.com?tls=none", "may send mail in the clear"),
             ("smtp://mx.example.com/inbox", "something behind the host"),
             ("smtp://localhost?tls=opportunistic", "may send mail in the clear"),
-            ("smtp://localhost?tsl=required", "the unknown parameter \"tsl\""),
+            ("smtp://localhost?tsl=required", "a parameter other than tls"),
             ("smtps://localhost?tls=required", "leave ?tls out"),
             ("http://localhost", "http:// is not a mail server"),
             ("smtp://", "names no host"),

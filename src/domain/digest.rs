@@ -17,6 +17,8 @@ words!(
         Digest = "digest",
         /// The books are looked at.
         Audit = "audit",
+        /// This database is compared with Stripe.
+        Reconcile = "reconcile",
     }
 );
 
@@ -62,6 +64,9 @@ pub struct Digest {
     pub paid: Vec<Sum>,
     /// What was taken back from mentors.
     pub taken_back: Vec<Sum>,
+    /// Withdrawals to mentors' banks.
+    #[serde(default)]
+    pub withdrawn: Vec<Sum>,
     /// Refunds to customers.
     pub refunded: Vec<Sum>,
     /// How many payments are held.
@@ -94,6 +99,7 @@ impl Digest {
             until,
             paid: Vec::new(),
             taken_back: Vec::new(),
+            withdrawn: Vec::new(),
             refunded: Vec::new(),
             held_count: 0,
             held: Vec::new(),

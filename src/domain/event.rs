@@ -161,8 +161,24 @@ impl Event<'_> {
 /// The name of the field whose value an error is about: the last name before the place that the error tells.
 fn field_at<'a>(text: &'a str, error: &serde_json::Error) -> Option<&'a str> {
     let lines_before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-    let (before, _) = text.get(..lines_before + error.column())?.rsplit_once("\":")?;
+    let before = without_last_value(text.get(..lines_before + error.column())?);
+    let (before, _) = before.rsplit_once("\":")?;
     before.rsplit_once('"').map(|(_, name)| name)
+}
+
+/// An error about all of an object or list is told at its end: the names inside are not the one that is meant.
+fn without_last_value(text: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices().rev() {
+        match letter {
+            '}' | ']' => depth += 1,
+            '{' | '[' if depth > 1 => depth -= 1,
+            '{' | '[' if depth == 1 => return &text[..at],
+            _ if depth == 0 => return text,
+            _ => {}
+        }
+    }
+    text
 }
 
 /// Reads a charge as the API answers it. `told_at` is when Stripe answered.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// An id, given alone or as the object that it names.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it must be an id, or an object with an `id`")]
 pub(super) enum Expandable {
     Id(String),
     Object { id: String },
@@ -85,7 +85,7 @@ pub(super) struct Charge {
 
 /// A balance transaction, given alone by id or (where it was asked for) with what came in.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "it must be an id, or an object with a `currency` and an `amount`")]
 pub(super) enum BalanceTransaction {
     Object { currency: String, amount: Option<i64> },
     Id(#[expect(dead_code, reason = "only the expanded form says what came in")] String),

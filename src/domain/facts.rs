@@ -254,6 +254,8 @@ pub enum Fact {
     Deauthorized(AccountId, Stamp),
     /// About a payout to a bank.
     Payout(PayoutFact),
+    /// Every transfer of this group was read: those that carry a key of payoutd's are facts of their own.
+    GroupRead(String),
     /// Nothing that payoutd acts on, and why.
     Nothing(&'static str),
 }

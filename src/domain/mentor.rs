@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::ids::{AccountId, MentorId};
+use super::onboarding::MANUAL;
 use super::payment::words;
 
 /// Who is paid.
@@ -70,4 +71,11 @@ pub struct Account {
     pub payout_interval: Option<String>,
     /// When the owner disconnected it from the platform; `None` while connected.
     pub deauthorized_at: Option<DateTime<Utc>>,
+}
+
+impl Account {
+    /// Whether money stays in it until a withdrawal asks for it.
+    pub fn pays_out_on_request(&self) -> bool {
+        self.payout_interval.as_deref() == Some(MANUAL)
+    }
 }

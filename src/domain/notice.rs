@@ -32,6 +32,9 @@ pub enum Notice {
         /// How the mentor's part became this currency, where the customer paid in another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         converted: Option<Converted>,
+        /// Whether it stays in the connected account until the mentor asks for it.
+        #[serde(default)]
+        stays: bool,
     },
     /// To the mentor: a payment is too small to be sent alone, and is kept for them.
     Carried {
@@ -219,6 +222,13 @@ pub enum Notice {
         /// The first of them, in words: what it is about, and what is wrong.
         first: Vec<(String, String)>,
     },
+    /// To the admin: this database and Stripe do not say the same.
+    Discrepancies {
+        /// How many of them stand.
+        count: i64,
+        /// The first of them, in words: what it is about, and what differs.
+        first: Vec<(String, String)>,
+    },
     /// A dispute was opened, went on, or is over.
     Dispute(DisputeBrief),
     /// To the admin: a payment's money nears the end of its time on the platform.
@@ -281,6 +291,7 @@ impl Notice {
             Self::FundsShort { .. } => "funds_short",
             Self::EventUnreadable { .. } => "event_unreadable",
             Self::AuditDifference { .. } => "audit_difference",
+            Self::Discrepancies { .. } => "discrepancies",
             Self::PaidDespite { .. } => "paid_despite",
             Self::Dispute(dispute) => dispute.kind(),
             Self::PlatformLimit(_) => "platform_limit",
@@ -344,6 +355,7 @@ impl Notice {
             | Self::MentorHeld { .. }
             | Self::EventUnreadable { .. }
             | Self::AuditDifference { .. }
+            | Self::Discrepancies { .. }
             | Self::Withdrawal { .. }
             | Self::AccountTrouble { .. }
             | Self::Digest(_) => None,

@@ -81,8 +81,8 @@ pub struct AccountCase {
 /// yet. That this is done once is for whoever asks.
 pub fn wants_manual(account: &Account, policy: &Policy) -> bool {
     let through = account.details_submitted && account.transfers == Capability::Active;
-    let interval = account.payout_interval.as_deref();
-    policy.onboarding.manual_payouts && through && account.deauthorized_at.is_none() && interval != Some(MANUAL)
+    let wanted = policy.onboarding.manual_payouts && !account.pays_out_on_request();
+    wanted && through && account.deauthorized_at.is_none()
 }
 
 /// All that follows from an attempt.

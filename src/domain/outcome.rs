@@ -8,6 +8,7 @@ use super::asked::{self, RequestNext};
 use super::facts::TransferFact;
 use super::ids::{RequestId, TransferId};
 use super::late;
+use super::mentor::Account;
 use super::money::MinorUnits;
 use super::notice::{Notice, Outgoing, PaymentBrief, brief_in};
 use super::operation::{Done, Operation, OperationState, Order, TransferOrder};
@@ -121,7 +122,8 @@ impl Context<'_> {
     fn done(&self, transfer: &TransferFact, order: &TransferOrder) -> Conclusion {
         let brief = self.brief();
         let (netted, carried, converted) = (order.netted, order.carried, order.converted);
-        let paid = Notice::Paid { payment: brief, at: self.now, netted, carried, converted };
+        let stays = self.case.account.as_ref().is_some_and(Account::pays_out_on_request);
+        let paid = Notice::Paid { payment: brief, at: self.now, netted, carried, converted, stays };
         let to_mentor = Outgoing::to_mentor(self.case.mentor.as_ref(), paid, format!("paid:{}", self.op.id), false);
         let by_now = may_be_paid(&before(self.case, order), self.policy);
         let payment = &self.case.payment;

@@ -136,7 +136,8 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
     };
     let intent_id = charge.payment_intent.map(|pi| IntentId::new(pi.into_id()));
     let key = intent_id.as_ref().map_or(charge.id.as_str(), IntentId::as_str);
-    let captured = charge.amount_captured.filter(|_| collected).unwrap_or(charge.amount);
+    let captured = charge.amount_captured.filter(|_| collected);
+    let (field, amount) = captured.map_or(("amount", charge.amount), |captured| ("amount_captured", captured));
     let settled = match &charge.balance_transaction {
         Some(object::BalanceTransaction::Object { currency, amount }) => {
             let amount = amount.map(|amount| event.amount("balance_transaction.amount", amount)).transpose()?;
@@ -153,7 +154,7 @@ pub(super) fn charge_source(event: &Event<'_>, charge: object::Charge) -> Result
         says: Says {
             livemode: charge.livemode,
             collection,
-            amount: event.positive("amount", captured)?,
+            amount: event.positive(field, amount)?,
             currency: event.currency(&charge.currency)?,
             paid_at: if collected { Some(event.time("created", charge.created)?) } else { None },
             authorized_at: match collection {

@@ -20,7 +20,7 @@ use crate::domain::ids::RunId;
 use crate::ports::{NoRun, RunCounts, RunOutcome, RunTrigger, StoreError, Trigger, UsedTokens};
 
 /// Whoever sends bad tokens in a loop must not fill the disk with log lines.
-const REFUSALS_LOGGED_PER_MINUTE: usize = 20;
+pub(super) const REFUSALS_LOGGED_PER_MINUTE: usize = 20;
 const RETRY_AFTER_S: u32 = 30;
 
 /// What the endpoint needs.

@@ -21,7 +21,9 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
 
+use self::cron::REFUSALS_LOGGED_PER_MINUTE;
 use self::error::ErrorAnswer;
+use self::rate::RateLimit;
 use self::request_id::RequestIds;
 use crate::ports::{Clock, Health, Inbox, SignatureCheck};
 
@@ -78,10 +80,12 @@ impl Default for Settings {
 /// The routes.
 pub fn router(state: State) -> Router {
     let request_ids = Arc::new(RequestIds::new(state.clock.now()));
+    let refusals = Arc::new(RateLimit::per_minute(REFUSALS_LOGGED_PER_MINUTE));
+    let receive = move |state, request| webhook::receive(state, request, refusals.clone());
     // Left alone, a HEAD would do what a GET does.
     let trigger = post(cron::transfer_funds).get(cron::transfer_funds).head(wrong_method);
     Router::new()
-        .route("/webhooks/stripe", post(webhook::receive))
+        .route("/webhooks/stripe", post(receive))
         .route("/cron/transfer-funds", trigger)
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -1,6 +1,8 @@
 //! `POST /webhooks/stripe`: read, believe, keep, and only then say 200. What is authentic is kept even when it cannot
 //! be read; what is not authentic leaves no trace but a log line. Bodies are never logged.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Request, State as Extract};
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +12,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::error::ErrorAnswer;
+use super::rate::RateLimit;
 use super::{State, body};
 use crate::domain::event::{self, Head};
 use crate::ports::{Kept, NewEvent, SignatureError, StoreError};
@@ -19,6 +22,7 @@ const RETRY_AFTER_S: u32 = 30;
 pub(super) async fn receive(
     Extract(state): Extract<State>,
     request: Request,
+    refusals: Arc<RateLimit>,
 ) -> Result<Json<serde_json::Value>, ErrorAnswer> {
     let (head, body) = request.into_parts();
     let body = body::read(body, &head.headers, &state.settings).await?;
@@ -26,7 +30,12 @@ pub(super) async fn receive(
     let signature = signature_header(&head.headers);
     if let Err(error) = state.signatures.check(signature.as_deref(), &body, now) {
         count("refused");
-        tracing::warn!(%error, "a webhook is not believed");
+        // All are counted; not all are logged: whoever sends junk must not fill the disk with it.
+        if refusals.admit(now).is_ok() {
+            tracing::warn!(%error, "a webhook is not believed");
+        } else {
+            tracing::debug!(%error, "a webhook is not believed");
+        }
         return Err(not_believed(&error));
     }
     keep(&state, new_event(body, now)).await?;

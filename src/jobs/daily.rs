@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::{Jobs, Loop};
+use super::{Jobs, Loop, NotReconciled};
 use crate::domain::digest::Chore;
 use crate::domain::notice::Outgoing;
 use crate::domain::timetable::Timetable;
-use crate::ports::{Difference, StoreError, Turn, audit_alert};
+use crate::ports::{Difference, Span, StoreError, Turn, audit_alert};
 
 /// How often to look whether something is due.
 const LOOK: Duration = Duration::from_secs(20);
@@ -32,6 +32,8 @@ pub struct DailySchedules {
     pub digest: Option<Timetable>,
     /// The look at the books; `None` when it is off.
     pub audit: Option<Timetable>,
+    /// The comparison with Stripe; `None` when it is off.
+    pub reconcile: Option<Timetable>,
 }
 
 impl DailySchedules {
@@ -40,6 +42,7 @@ impl DailySchedules {
             Chore::PlatformLimit => Some(&self.limit),
             Chore::Digest => self.digest.as_ref(),
             Chore::Audit => self.audit.as_ref(),
+            Chore::Reconcile => self.reconcile.as_ref(),
         }
     }
 }
@@ -80,6 +83,7 @@ impl Jobs {
             Chore::Digest => self.digest(&turn).await?,
             Chore::PlatformLimit => self.look_at_the_limit(&mut turn).await?,
             Chore::Audit => self.look_at_the_books(&mut turn).await?,
+            Chore::Reconcile => self.reconcile_daily(&mut turn).await?,
         };
         let Some((notices, note)) = done else {
             // Whoever comes next need not wait for the lease to run out.
@@ -145,8 +149,21 @@ impl Jobs {
         Ok(Some((alert.into_iter().collect(), format!("{looked_at} payments, {count} differences"))))
     }
 
+    async fn reconcile_daily(&self, turn: &mut Turn) -> Result<Done, StoreError> {
+        let until = self.clock.now();
+        let since = until - TimeDelta::days(i64::from(self.settings.reconcile_days));
+        match self.reconcile(Span { since, until }, false, Some(turn), &|_, _| {}).await {
+            Ok(done) => Ok(Some((Vec::new(), done.to_string()))),
+            Err(NotReconciled::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "not compared with Stripe to the end; it is tried again");
+                Ok(None)
+            }
+        }
+    }
+
     /// Whether to go on with a chore that takes long: not once stopped, and not when another daemon has it by now.
-    async fn goes_on(&self, turn: &mut Turn, which: Loop) -> Result<bool, StoreError> {
+    pub(super) async fn goes_on(&self, turn: &mut Turn, which: Loop) -> Result<bool, StoreError> {
         self.pulse.works(which);
         if self.stop.is_cancelled() {
             return Ok(false);

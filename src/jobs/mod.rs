@@ -3,13 +3,16 @@
 
 mod accounts;
 mod breaker;
+mod catch_up;
 mod daily;
+mod disputes;
 mod ingest;
 mod mail;
 mod onboarding;
 mod preflight;
 mod project;
 mod pulse;
+mod reconcile;
 mod record;
 mod release;
 mod rescue;
@@ -20,10 +23,12 @@ mod submit;
 mod withdrawals;
 
 pub use breaker::SharedBreaker;
+pub use catch_up::{CatchUpSettings, NotCaughtUp};
 pub use daily::DailySchedules;
 pub use ingest::GroupInbox;
 pub use onboarding::OnboardingSettings;
 pub use pulse::{Loop, Pulse, Turning};
+pub use reconcile::{NotReconciled, Reconciled};
 pub use record::Recorder;
 pub use resolve::Found;
 
@@ -66,6 +71,10 @@ pub struct Settings {
     pub mail_merge_window: Duration,
     /// When what is done once a day is due.
     pub daily: DailySchedules,
+    /// How many days back the daily comparison with Stripe goes.
+    pub reconcile_days: u32,
+    /// When Stripe is asked for events that no webhook brought.
+    pub catch_up: CatchUpSettings,
     /// What Stripe has to know of the platform when a mentor is onboarded.
     pub onboarding: OnboardingSettings,
 }
@@ -151,9 +160,11 @@ impl Jobs {
     /// Starts every loop on `tasks`. They end once `stop` is cancelled and what is under way has ended.
     pub fn start(self: &Arc<Self>, tasks: &TaskTracker) {
         self.start_unscheduled(tasks);
+        tasks.spawn(catch_up::keep_catching_up(self.clone()));
         tasks.spawn(schedule::keep_time(self.clone()));
         tasks.spawn(daily::keep_daily(self.clone(), Loop::Daily, &[Chore::PlatformLimit, Chore::Digest]));
         tasks.spawn(daily::keep_daily(self.clone(), Loop::Audit, &[Chore::Audit]));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Reconcile, &[Chore::Reconcile]));
     }
 
     /// The same without what is scheduled, since the schedule's ticks come by the machine's own clock: runs are kicked

@@ -5,9 +5,10 @@ use super::Jobs;
 use crate::domain::breaker::Side;
 use crate::domain::facts::Fact;
 use crate::domain::ids::ChargeId;
+use crate::domain::lost::paid_by;
 use crate::domain::notice::{Notice, Outgoing, brief};
 use crate::domain::payment::Collection;
-use crate::domain::release::Case;
+use crate::domain::release::{Case, transfer_group};
 use crate::domain::triage::{Failure, Verdict, triage};
 use crate::ports::{AttemptRecord, Called, StoreError};
 
@@ -52,6 +53,21 @@ async fn preflight_paid(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
         facts.push(Fact::Transfer(read(jobs, jobs.stripe.transfer(&transfer.id)).await?));
     }
     Ok(facts)
+}
+
+/// Reads the transfers that Stripe has of a payment: a daemon of whose work this database does not know may have paid it
+/// so long ago that its idempotency key would not stop a second transfer.
+pub(super) async fn look_for_transfers(jobs: &Jobs, case: &Case) -> Result<Vec<Fact>, Unread> {
+    let Some(charge_id) = &case.payment.charge_id else { return Ok(Vec::new()) };
+    let group = transfer_group(&case.payment, charge_id);
+    let of_this = |key: &str| {
+        let of = paid_by(key).map(|(_, payment, _)| payment.into_string());
+        let ids = [case.payment.intent_id.as_ref().map(|id| id.as_str()), Some(charge_id.as_str())];
+        of.is_some_and(|of| ids.contains(&Some(of.as_str())))
+    };
+    let transfers = read(jobs, jobs.stripe.transfers_in(&group)).await?;
+    let ours = transfers.into_iter().filter(|transfer| transfer.operation_key.as_deref().is_some_and(of_this));
+    Ok(ours.map(Fact::Transfer).chain([Fact::GroupRead(group)]).collect())
 }
 
 pub(super) async fn read<T>(jobs: &Jobs, call: impl Future<Output = Called<T>>) -> Result<T, Unread> {

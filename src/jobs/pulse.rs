@@ -26,11 +26,15 @@ pub enum Loop {
     Daily,
     /// Looks at the books.
     Audit,
+    /// Asks for events that no webhook brought.
+    CatchUp,
+    /// Compares with Stripe.
+    Reconcile,
 }
 
 impl Loop {
     /// All of them.
-    pub const ALL: [Loop; 8] = [
+    pub const ALL: [Loop; 10] = [
         Loop::Project,
         Loop::Release,
         Loop::Rescue,
@@ -39,6 +43,8 @@ impl Loop {
         Loop::Schedule,
         Loop::Daily,
         Loop::Audit,
+        Loop::CatchUp,
+        Loop::Reconcile,
     ];
 
     /// What it is called in logs and figures.
@@ -52,6 +58,8 @@ impl Loop {
             Loop::Schedule => "schedule",
             Loop::Daily => "daily",
             Loop::Audit => "audit",
+            Loop::CatchUp => "catch_up",
+            Loop::Reconcile => "reconcile",
         }
     }
 }

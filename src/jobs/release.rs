@@ -4,16 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::preflight::{preflight, preflight_asked};
+use super::preflight::{look_for_transfers, preflight, preflight_asked};
 use super::submit::submit_in;
-use super::{Jobs, Loop, accounts, onboarding, span, withdrawals};
+use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, disputes, onboarding, span, withdrawals};
 use crate::domain::breaker::{Permit, Side};
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
+use crate::domain::lost::to_be_looked_for;
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
 use crate::domain::payment::{Pause, WaitWhy};
@@ -63,7 +65,10 @@ impl Jobs {
         let result = release(self).await;
         let now = self.clock.now();
         let (counts, error) = match &result {
-            Ok(counts) => (*counts, self.breaker.trouble().map(|(why, _)| format!("not all was tried: {why}"))),
+            Ok((counts, behind)) => {
+                let trouble = || self.breaker.trouble().map(|(why, _)| format!("not all was tried: {why}"));
+                (*counts, behind.clone().or_else(trouble))
+            }
             Err(error) => (RunCounts::default(), Some(error.to_string())),
         };
         self.store.finish_run(run_id, counts, error.clone(), now).await?;
@@ -88,7 +93,7 @@ impl Jobs {
             tracing::debug!(run.id = run_id.0, took_ms, "run: nothing was due");
         }
         self.signals.mail.notify_one();
-        result.map(|counts| RunOutcome { run_id, counts, trouble })
+        result.map(|(counts, _)| RunOutcome { run_id, counts, trouble })
     }
 }
 
@@ -117,30 +122,40 @@ pub(super) struct Place {
 /// Outcomes that may wait to be recorded, beside the calls under way.
 const UNRECORDED: usize = 200;
 
-async fn release(jobs: &Arc<Jobs>) -> Result<RunCounts, StoreError> {
+/// What was done, and why nothing was tried where the database may be behind.
+async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreError> {
     if !jobs.breaker.lets_call(jobs.clock.now()) {
-        return Ok(RunCounts::default());
+        return Ok((RunCounts::default(), None));
     }
+    let known_since = match catch_up::before_paying(jobs).await {
+        Ok(standing) => standing.known_since,
+        Err(NotCaughtUp::Store(error)) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, "nothing is paid before payoutd has caught up with Stripe's events");
+            return Ok((RunCounts::default(), Some(format!("nothing was tried: {error}"))));
+        }
+    };
     if jobs.breaker.trouble().is_none() {
         accounts::refresh(jobs).await?;
+        disputes::refresh(jobs).await?;
         onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
-    let (looked, claimed) = tokio::join!(look(jobs, to_claim), claim_and_submit(jobs, ready));
+    let (looked, claimed) = tokio::join!(look(jobs, known_since, to_claim), claim_and_submit(jobs, ready));
     let (looked, claimed) = (looked?, claimed?);
     // After the transfers, which may have brought what is to be withdrawn.
     withdrawals::pay_out(jobs).await?;
-    Ok(RunCounts {
-        looked_at: looked.looked_at,
-        held: looked.held + claimed.held,
-        waiting: looked.waiting + claimed.waiting,
-        ..claimed
-    })
+    let (held, waiting) = (looked.held + claimed.held, looked.waiting + claimed.waiting);
+    Ok((RunCounts { looked_at: looked.looked_at, held, waiting, ..claimed }, None))
 }
 
 /// Picks batch after batch until nothing is due, and reads the charges. A payment gets its place among the calls under
 /// way before its charge is read, so that the transfer follows the reading at once.
-async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCounts, StoreError> {
+async fn look(
+    jobs: &Arc<Jobs>,
+    known_since: DateTime<Utc>,
+    to_claim: mpsc::Sender<Ready>,
+) -> Result<RunCounts, StoreError> {
     let calls = Arc::new(Semaphore::new(jobs.settings.concurrency));
     let records = Arc::new(Semaphore::new(jobs.settings.concurrency + UNRECORDED));
     let mut counts = RunCounts::default();
@@ -181,7 +196,8 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
             if jobs.stop.is_cancelled() {
                 break;
             }
-            reading.spawn(read_charge(jobs.clone(), charge_id, case, to_claim.clone(), place));
+            let lost = to_be_looked_for(&case.payment, known_since, jobs.policy.retry.key_max_age, now);
+            reading.spawn(read_charge(jobs.clone(), charge_id, case, lost, to_claim.clone(), place));
         }
         while let Some(read) = reading.try_join_next() {
             counts.waiting += usize::from(!read.unwrap_or(true));
@@ -195,7 +211,7 @@ async fn look(jobs: &Arc<Jobs>, to_claim: mpsc::Sender<Ready>) -> Result<RunCoun
 }
 
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
-async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
+pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError> {
     let called = jobs.stripe.disputes_of(charge).await;
     jobs.learn(Side::Reading, &called.result).await;
     match called.result {
@@ -208,11 +224,13 @@ async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), StoreError>
 }
 
 /// Answers whether the charge could be read. Where something else than a transfer is to be sent (`charge_id` is none),
-/// all is read that it depends on.
+/// all is read that it depends on. Where a daemon of whose work the database does not know may have paid it (`lost`), its
+/// transfers are looked for, too.
 async fn read_charge(
     jobs: Arc<Jobs>,
     charge_id: Option<ChargeId>,
     case: Case,
+    lost: bool,
     to_claim: mpsc::Sender<Ready>,
     place: Place,
 ) -> bool {
@@ -220,6 +238,10 @@ async fn read_charge(
     let read = match &charge_id {
         Some(charge_id) => preflight(&jobs, charge_id).await,
         None => preflight_asked(&jobs, &case).await,
+    };
+    let read = match read {
+        Ok(facts) if lost => look_for_transfers(&jobs, &case).await.map(|found| [facts, found].concat()),
+        read => read,
     };
     match read {
         Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
@@ -297,7 +319,10 @@ async fn claim(
                 counts.waiting += 1;
                 tracing::error!(payment.id = id.0, error, "it could not be claimed; it is looked at again later");
             }
-            Claimed::Adjusted(id) => tracing::info!(payment.id = id.0, "put right without a call"),
+            Claimed::Adjusted(id) => {
+                tracing::info!(payment.id = id.0, "put right without a call");
+                jobs.signals.operations.notify_one();
+            }
             Claimed::Taken(PaymentId(id)) => tracing::debug!(payment.id = id, "another worker has it"),
         }
     }

@@ -35,11 +35,16 @@ struct Followed {
 impl Jobs {
     /// Does one run, after the one that may be under way. Runs of several daemons share the work.
     pub async fn run(self: &Arc<Self>, trigger: Trigger) -> Result<RunCounts, NoRun> {
+        self.run_to_end(trigger).await.map(|outcome| outcome.counts)
+    }
+
+    /// The same, with why not all could be tried.
+    pub async fn run_to_end(self: &Arc<Self>, trigger: Trigger) -> Result<RunOutcome, NoRun> {
         loop {
             let Followed { stages, joined } = self.start_or_join(trigger);
             let ended = end_of(stages).await;
             if !joined {
-                return ended.map(|outcome| outcome.counts);
+                return ended;
             }
         }
     }

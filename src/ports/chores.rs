@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Books, Lease, StoreError};
+use super::{Books, Lease, Reconciling, StoreError};
 use crate::domain::digest::{Chore, Digest};
 use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
@@ -23,7 +23,7 @@ pub struct Turn {
 
 /// The chores of the configured database.
 #[async_trait]
-pub trait Chores: Books {
+pub trait Chores: Books + Reconciling {
     /// Takes on a chore of a day. `None` when it is done, or somebody is at it whose lease stands.
     async fn begin_chore(
         &self,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Source, TransferFact};
+use super::NewEvent;
+use crate::domain::discrepancy::Compared;
+use crate::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
@@ -44,6 +46,24 @@ pub struct AccountLink {
     pub expires_at: DateTime<Utc>,
 }
 
+/// A span of time, from its first second on, up to its last and not with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub since: DateTime<Utc>,
+    /// To.
+    pub until: DateTime<Utc>,
+}
+
+/// A page of a list, newest first.
+#[derive(Debug, Clone)]
+pub struct ListPage<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What the next page begins after; `None` on the last.
+    pub next: Option<String>,
+}
+
 /// The calls that payoutd makes. Each obeys the rate limit that all share, and ends within the call timeout.
 #[async_trait]
 pub trait StripeGateway: Send + Sync {
@@ -67,6 +87,16 @@ pub trait StripeGateway: Send + Sync {
 
     /// Reads a transfer.
     async fn transfer(&self, id: &TransferId) -> Called<TransferFact>;
+
+    /// Reads all transfers of a group.
+    async fn transfers_in(&self, group: &str) -> Called<Vec<TransferFact>>;
+
+    /// A page of the platform's own events of these types (20 at most) that were made in a span of time. Stripe keeps 30
+    /// days of them.
+    async fn events(&self, types: &[&str], span: Span, after: Option<&str>) -> Called<ListPage<NewEvent>>;
+
+    /// A page of what was made in a span of time, as facts, each with when it was made. Payouts are the platform's own.
+    async fn made(&self, what: Compared, span: Span, after: Option<&str>) -> Called<ListPage<(Fact, DateTime<Utc>)>>;
 
     /// Reads what is on a connected account.
     async fn funds_of(&self, account: &AccountId) -> Called<Funds>;

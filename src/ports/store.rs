@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry};
+use super::{
+    Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry,
+};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
 use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};
@@ -236,7 +238,7 @@ pub struct RunCounts {
 
 /// The database.
 #[async_trait]
-pub trait Store: Payouts + Send + Sync {
+pub trait Store: Payouts + Continuities + Send + Sync {
     /// Keeps events, all in one commit; one answer for each, in order.
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
     /// Events that wait to be projected, oldest first.
@@ -265,6 +267,14 @@ pub trait Store: Payouts + Send + Sync {
     async fn wake_held_by_settings(&self) -> Result<usize, StoreError>;
     /// Connected accounts of mentors that Stripe has not told of, or not since `stale_before` while not active.
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>, StoreError>;
+    /// Charges with a dispute that is not over and of which nothing was heard, and nothing asked, since `stale_before`. They
+    /// count as asked about now.
+    async fn disputes_to_read(
+        &self,
+        stale_before: DateTime<Utc>,
+        limit: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ChargeId>, StoreError>;
     /// Records what disputes were read as.
     async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<(), StoreError>;
     /// Records what an account was read as.

@@ -82,6 +82,10 @@ pub struct StatusFigures {
     pub near_limit: i64,
     /// The last run that ended.
     pub last_run: Option<LastRun>,
+    /// How far the database knows what happened at Stripe.
+    pub continuity: Option<super::Continuity>,
+    /// Differences between this database and Stripe that stand.
+    pub discrepancies: i64,
 }
 
 /// What the last run did.

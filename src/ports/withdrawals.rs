@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::StoreError;
 use crate::domain::ids::{MentorId, PayoutId, WithdrawalId};
-use crate::domain::withdrawal::{Speed, WithdrawalState};
+use crate::domain::withdrawal::{Funds, Speed, WithdrawalState};
 
 /// A withdrawal that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct NewWithdrawal {
     pub request_key: Option<String>,
     /// Who asks.
     pub requested_by: String,
+    /// What is on the account, where that was just read.
+    pub funds: Option<Funds>,
 }
 
 /// A withdrawal as it stands.

@@ -133,6 +133,11 @@ impl Control {
         self.core().faults().to_vec()
     }
 
+    /// Forgets every idempotency key, as Stripe may after a day.
+    pub fn forget_keys(&self) {
+        self.core().forget_keys();
+    }
+
     /// Ends the fault plan.
     pub fn clear_faults(&self) {
         self.core().clear_faults();

@@ -11,10 +11,8 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use tokio::sync::Mutex;
-use tokio_postgres::NoTls;
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::server;
 use crate::ports::StoreError;
 
 pub(super) type SqliteConn = SyncConnectionWrapper<SqliteConnection>;
@@ -51,7 +49,7 @@ impl Db {
                 let mut config = ManagerConfig::default();
                 // A connection that was closed is noticed without asking it anything, and not handed out again.
                 config.recycling_method = RecyclingMethod::Fast;
-                config.custom_setup = Box::new(|url| connect_postgres(url.to_owned()).boxed());
+                config.custom_setup = Box::new(|url| server::connect(url.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(url, config);
                 let pool = Pool::builder(manager).max_size(connections).build();
                 Ok(Self::Postgres(pool.map_err(|e| StoreError::Away(e.to_string()))?))
@@ -224,37 +222,6 @@ impl TxError {
             Self::Sql(error) => StoreError::Refused { doing, why: error.to_string() },
         }
     }
-}
-
-async fn connect_postgres(url: String) -> ConnectionResult<AsyncPgConnection> {
-    let bad = |e: &dyn std::fmt::Display| ConnectionError::BadConnection(e.to_string());
-    let mut config: tokio_postgres::Config =
-        url.parse().map_err(|e: tokio_postgres::Error| ConnectionError::InvalidConnectionUrl(e.to_string()))?;
-    config.application_name("payoutd").connect_timeout(GET_TIMEOUT);
-    if config.get_ssl_mode() == SslMode::Disable || config.get_hosts().iter().all(|h| matches!(h, Host::Unix(_))) {
-        let (client, connection) = config.connect(NoTls).await.map_err(|e| bad(&explain(&e)))?;
-        return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-    }
-    let (client, connection) = config.connect(tls()).await.map_err(|e| bad(&explain(&e)))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
-}
-
-/// tokio-postgres hides what went wrong behind its source.
-fn explain(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-/// Certificates are checked against the system's roots, or those of `SSL_CERT_FILE`.
-fn tls() -> MakeRustlsConnect {
-    static TLS: std::sync::OnceLock<MakeRustlsConnect> = std::sync::OnceLock::new();
-    let without_roots = || {
-        let roots = rustls::RootCertStore::empty();
-        MakeRustlsConnect::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
-    };
-    TLS.get_or_init(|| MakeRustlsConnect::with_native_certs().map_or_else(|_| without_roots(), |found| found.0)).clone()
 }
 
 async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {

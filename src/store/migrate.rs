@@ -3,10 +3,10 @@
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::sqlite::Sqlite;
-use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::db::Db;
+use super::db::{Db, TxError};
 use crate::ports::StoreError;
 
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -79,23 +79,30 @@ fn refused(error: impl std::fmt::Display) -> StoreError {
 pub(super) async fn run(db: &Db) -> Result<Vec<String>, StoreError> {
     match db {
         Db::Postgres(pool) => {
-            let mut conn = get!(pool)?;
-            // Held until the connection is closed, should this end early.
-            conn.batch_execute("SELECT pg_advisory_lock(7019001)").await.map_err(refused)?;
-            let mut harness = AsyncMigrationHarness::new(conn);
-            let run = names(harness.run_pending_migrations(POSTGRES).map_err(refused)?);
-            let mut conn = harness.into_inner();
-            conn.batch_execute("SELECT pg_advisory_unlock(7019001)").await.map_err(refused)?;
-            Ok(run)
+            let (mut guard, conn) = (get!(pool)?, get!(pool)?);
+            // A transaction's lock, on a connection beside: a session's would be stranded by a pooler in transaction
+            // mode, where the unlocking may reach another session.
+            let run = guard.transaction::<_, TxError, _>(async |guard| {
+                guard.batch_execute("SELECT pg_advisory_xact_lock(7019001)").await?;
+                let mut harness = AsyncMigrationHarness::new(conn);
+                Ok(names(harness.run_pending_migrations(POSTGRES).map_err(refused)?))
+            });
+            run.await.map_err(|error| error.into_store("migrate"))
         }
         Db::Sqlite { pool, writer, path } => {
             let _turn = writer.lock().await;
-            let lock = std::fs::File::create(path.with_added_extension("migrate-lock")).map_err(refused)?;
+            let lock = lock_file(&path.with_added_extension("migrate-lock")).map_err(refused)?;
             lock.lock().map_err(refused)?;
             let mut harness = AsyncMigrationHarness::new(get!(pool)?);
             Ok(names(harness.run_pending_migrations(SQLITE).map_err(refused)?))
         }
     }
+}
+
+/// For its owner alone, whatever the mask is: who can lock it can keep the daemon from starting.
+fn lock_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn names(versions: Vec<MigrationVersion<'_>>) -> Vec<String> {

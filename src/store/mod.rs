@@ -4,18 +4,22 @@
 #[macro_use]
 mod db;
 mod asks;
+mod backup;
 mod books;
 mod bulk;
 mod chores;
+mod continuity;
 mod desk;
 mod migrate;
 mod payout_rows;
 mod payouts;
 #[expect(clippy::duplicate_mod, reason = "the query bodies are compiled once for each database, on purpose")]
 mod pg;
+mod reconciling;
 mod remote;
 mod rows;
 mod schema;
+mod server;
 mod sqlite;
 mod types;
 
@@ -28,7 +32,7 @@ use diesel_async::AsyncConnection;
 
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
-use crate::domain::ids::{AccountId, MentorId, PaymentId, RunId};
+use crate::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId};
 use crate::domain::mentor::{Account, Mentor};
 use crate::domain::notice::Outgoing;
 use crate::domain::payment::{Pause, PaymentStatus};
@@ -147,6 +151,21 @@ impl Store for Database {
 
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {
         read!(self.db, "read accounts", |conn| mentor_accounts::to_read(conn, stale_before.into(), limit))
+    }
+
+    async fn disputes_to_read(
+        &self,
+        stale_before: DateTime<Utc>,
+        limit: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ChargeId>> {
+        let stale_before = stale_before.into();
+        let unheard = read!(self.db, "read disputes", |conn| disputes::unheard(conn, stale_before, limit))?;
+        if !unheard.is_empty() {
+            let charges = unheard.clone();
+            tx!(self.db, "ask about disputes", |conn| disputes::asked(conn, &charges, now.into()))?;
+        }
+        Ok(unheard)
     }
 
     async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<()> {

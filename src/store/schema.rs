@@ -117,6 +117,7 @@ tables! {
         fee -> BigInt,
         fee_currency -> Nullable<Text>,
         evidence_due_by -> Nullable<Instant>,
+        asked_at -> Nullable<Instant>,
     }
     transfers (stripe_transfer_id) {
         stripe_transfer_id -> Text,
@@ -343,6 +344,27 @@ tables! {
         content -> Text,
         answer -> Nullable<Text>,
         at -> Instant,
+    }
+    continuity (id) {
+        id -> SmallInt,
+        beat_at -> Nullable<Instant>,
+        known_since -> Instant,
+        caught_up_to -> Nullable<Instant>,
+        caught_up_at -> Nullable<Instant>,
+        caught_up_found -> BigInt,
+    }
+    discrepancies (id) {
+        id -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        stripe_id -> Text,
+        payment_id -> Nullable<BigInt>,
+        here -> Text,
+        there -> Text,
+        stands_at -> Instant,
+        found_at -> Instant,
+        seen_at -> Instant,
+        closed_at -> Nullable<Instant>,
     }
 }
 

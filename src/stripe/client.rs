@@ -62,6 +62,11 @@ impl Client {
     }
 
     /// Begins a call of the port, which may take several requests.
+    /// Now, by the injected clock.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     pub(super) fn trip(&self) -> Trip<'_> {
         let deadline = Instant::now() + self.call_timeout;
         Trip { client: self, deadline, not_after: None, first_sent: None, request_id: None, status: None }
@@ -115,7 +120,7 @@ fn count(call: &Call, sent: Instant, failure: Option<&Failure>) {
 /// A closed set of words, since each becomes a time series.
 fn resource(path: &str) -> &'static str {
     let name = path.trim_start_matches("/v1/").split(['/', '?']).next().unwrap_or_default();
-    let known = ["transfers", "charges", "disputes", "accounts", "balance", "payouts"];
+    let known = ["transfers", "charges", "disputes", "accounts", "balance", "payouts", "events"];
     known.into_iter().find(|known| *known == name).unwrap_or("other")
 }
 

@@ -9,15 +9,17 @@ use serde_json::value::RawValue;
 use super::answer::{Answer, Page};
 use super::bank;
 use super::client::{Client, Trip};
+use super::lists;
 use super::order;
 use super::request::{self, Call};
+use crate::domain::discrepancy::Compared;
 use crate::domain::event::{self, EventError};
-use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Source, TransferFact};
+use crate::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 use crate::domain::withdrawal::Funds;
-use crate::ports::{AccountLink, Called, NewAccountLink, StripeGateway};
+use crate::ports::{AccountLink, Called, ListPage, NewAccountLink, NewEvent, Span, StripeGateway};
 
 /// How an object of the API is read.
 type Read<T> = fn(&RawValue, DateTime<Utc>) -> Result<T, EventError>;
@@ -105,6 +107,26 @@ impl StripeGateway for Client {
         let call = request::transfer(id);
         let transfer = trip.one(call, event::transfer_read, |transfer| same(id.as_str(), transfer.id.as_str())).await;
         trip.came_to(transfer)
+    }
+
+    async fn transfers_in(&self, group: &str) -> Called<Vec<TransferFact>> {
+        let mut trip = self.trip();
+        let transfers = trip.all(|after| request::transfers_in(group, after), event::transfer_read).await;
+        trip.came_to(transfers.map(|(transfers, _)| transfers))
+    }
+
+    async fn events(&self, types: &[&str], span: Span, after: Option<&str>) -> Called<ListPage<NewEvent>> {
+        let mut trip = self.trip();
+        let now = self.now();
+        let events = lists::events(&mut trip, types, span, after, now).await;
+        trip.came_to(events)
+    }
+
+    async fn made(&self, what: Compared, span: Span, after: Option<&str>) -> Called<ListPage<(Fact, DateTime<Utc>)>> {
+        let mut trip = self.trip();
+        let now = self.now();
+        let made = lists::made(&mut trip, what, span, after, now).await;
+        trip.came_to(made)
     }
 
     async fn funds_of(&self, account: &AccountId) -> Called<Funds> {

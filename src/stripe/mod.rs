@@ -5,6 +5,7 @@ mod answer;
 mod bank;
 mod client;
 mod gateway;
+mod lists;
 mod order;
 pub mod pace;
 mod request;

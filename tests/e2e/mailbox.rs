@@ -6,6 +6,14 @@ use mailparse::MailHeaderMap;
 
 pub struct Mailbox(PathBuf);
 
+impl Mailbox {
+    /// Where the files are.
+    #[allow(dead_code, reason = "for those who read the files themselves")]
+    pub fn dir(&self) -> &Path {
+        &self.0
+    }
+}
+
 /// An email that arrived.
 #[derive(Debug, Clone)]
 pub struct Email {

@@ -22,6 +22,7 @@ mod listener;
 mod mailbox;
 mod outcomes;
 mod refunds;
+mod restore;
 mod settlement;
 mod shutdown;
 mod small;

@@ -1,6 +1,7 @@
 //! The town that the stories happen in: a daemon, its database, Stripe, mentors, customers and a mailbox. It waits for
 //! what is to become true, with a deadline, and never for time to pass.
 
+#[path = "town/plan.rs"]
 mod plan;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use payoutd::ports::{Clock, MentorChange, PaymentRef, PaymentView, RunCounts, St
 use payoutd::store::Database;
 use tempfile::TempDir;
 
-use self::plan::{Plan, config, defaults};
+pub use self::plan::Plan;
+use self::plan::{config, defaults};
 use crate::house::House;
 use crate::mailbox::{Email, Mailbox};
 use crate::sql::Sql;
@@ -63,6 +65,7 @@ impl Town {
             automatic_webhooks: false,
             prompt_settlement: false,
             fees: StripeFees::default(),
+            key_lifetime_s: None,
         }
     }
 
@@ -340,6 +343,22 @@ impl Town {
 
     pub fn webhook_url(&self) -> String {
         webhook_url(self.daemon())
+    }
+
+    /// Where this town keeps its files.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
+    /// Puts a copy in the place of the SQLite database; no daemon is at work.
+    pub async fn put_in_place(&mut self, copy: &std::path::Path) {
+        let path = self._db.url().trim_start_matches("sqlite://").to_owned();
+        for side in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{path}{side}"));
+        }
+        std::fs::remove_file(&path).expect("the database");
+        std::fs::copy(copy, &path).expect("the copy in its place");
+        self.store = payoutd::app::open_database(&self.config()).expect("the copy");
     }
 
     pub fn config(&self) -> Config {

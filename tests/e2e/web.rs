@@ -28,7 +28,15 @@ impl Web {
     }
 
     pub async fn get(&self, url: &str) -> Answer {
-        self.call(hyper::Request::get(url).body(Full::default()).expect("a request")).await
+        self.get_with(url, &[]).await
+    }
+
+    pub async fn get_with(&self, url: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = hyper::Request::get(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.call(request.body(Full::default()).expect("a request")).await
     }
 
     pub async fn post(&self, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {

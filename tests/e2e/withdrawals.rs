@@ -31,6 +31,7 @@ async fn withdraw(town: &Town, amount: Option<i64>, key: Option<&str>, speed: Sp
         speed,
         request_key: key.map(str::to_owned),
         requested_by: "e2e".into(),
+        funds: None,
     };
     town.store.ask_withdrawal(withdrawal, SystemClock.now()).await.expect("recorded")
 }

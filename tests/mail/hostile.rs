@@ -48,6 +48,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
             netted: MinorUnits::ZERO,
             carried: MinorUnits::ZERO,
             converted: None,
+            stays: false,
         },
         Notice::NotPaid { payment: payment() },
         Notice::PaymentFailed { payment: payment(), why: why(), code: why(), attempts: 3 },
@@ -57,6 +58,7 @@ fn every_text_from_outside(evil: &str) -> Vec<Vec<Notice>> {
         Notice::MentorHeld { mentor_id: MentorId::new(evil), mentor: why(), why: why() },
         Notice::EventUnreadable { event: why(), why: why() },
         Notice::AuditDifference { count: 2, first: vec![(why(), why())] },
+        Notice::Discrepancies { count: 2, first: vec![(why(), why())] },
         Notice::FundsShort { payment: payment() },
         Notice::PaidDespite { payment: payment(), why: why() },
         Notice::PlatformLimit(LimitBrief { payment: payment(), paid_at: at(14, 5), limit_at: at(14, 5), why: why() }),
@@ -167,6 +169,7 @@ async fn names_and_domains_beyond_ascii_arrive_as_they_are() {
         netted: MinorUnits::ZERO,
         carried: MinorUnits::ZERO,
         converted: None,
+        stays: false,
     }];
     let email = sent(&Letter { to: "\"Zoë, of Köln\" <zoe@köln.example>".into(), ..letter(notices) }).await;
     assert_eq!(email.header("Subject"), Some("You were paid 90.00 USD for booking Zoë Żółć 山田 🎓"));

@@ -59,6 +59,7 @@ pub fn paid() -> Notice {
         netted: MinorUnits::ZERO,
         carried: MinorUnits::ZERO,
         converted: None,
+        stays: false,
     }
 }
 
@@ -88,12 +89,18 @@ pub fn every_kind() -> Vec<(&'static str, Vec<Notice>)> {
 
 const REFUNDED: &str = "the customer was refunded";
 
+fn paid_and_stays() -> Notice {
+    let Notice::Paid { payment, at, netted, carried, converted, .. } = paid() else { unreachable!("it is made so") };
+    Notice::Paid { payment, at, netted, carried, converted, stays: true }
+}
+
 fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
     let hold = |payment, task| Notice::OnHold { payment, task };
     let without_booking =
         PaymentBrief { booking_id: None, mentor: Some("mentor_17".into()), ..payment(50, 1_234, "jpy") };
     vec![
         ("paid", vec![paid()]),
+        ("paid_stays", vec![paid_and_stays()]),
         (
             "paid_merged",
             vec![
@@ -104,6 +111,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                     netted: MinorUnits::ZERO,
                     carried: MinorUnits::ZERO,
                     converted: None,
+                    stays: false,
                 },
                 Notice::Paid {
                     payment: without_booking.clone(),
@@ -111,6 +119,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                     netted: MinorUnits::ZERO,
                     carried: MinorUnits::ZERO,
                     converted: None,
+                    stays: false,
                 },
                 Notice::Paid {
                     payment: payment(51, 1_050, "usd"),
@@ -118,6 +127,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                     netted: MinorUnits::ZERO,
                     carried: MinorUnits::ZERO,
                     converted: None,
+                    stays: false,
                 },
             ],
         ),
@@ -129,6 +139,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                 netted: MinorUnits::ZERO,
                 carried: MinorUnits::ZERO,
                 converted: Some(converted()),
+                stays: false,
             }],
         ),
         (
@@ -139,6 +150,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                 netted: MinorUnits::ZERO,
                 carried: MinorUnits::new(900).unwrap(),
                 converted: None,
+                stays: false,
             }],
         ),
         ("carried", vec![kept(42, 450, 450)]),
@@ -153,6 +165,7 @@ fn to_mentors() -> Vec<(&'static str, Vec<Notice>)> {
                 netted: MinorUnits::new(5_000).unwrap(),
                 carried: MinorUnits::ZERO,
                 converted: None,
+                stays: false,
             }],
         ),
         ("netted", vec![Notice::Netted { payment: payment(42, 9_000, "usd") }]),
@@ -305,6 +318,10 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     let opened = |why: &str, at| Notice::BreakerOpened { why: why.into(), at };
     let short = |payment| Notice::FundsShort { payment };
     let unread = |event: &str, why: &str| Notice::EventUnreadable { event: event.into(), why: why.into() };
+    let differing = |count| Notice::Discrepancies {
+        count,
+        first: vec![("payment 42, a transfer".into(), "Stripe has it, payoutd does not".into())],
+    };
     let audited = |count| Notice::AuditDifference {
         count,
         first: vec![
@@ -320,6 +337,8 @@ fn about_everything() -> Vec<(&'static str, Vec<Notice>)> {
     vec![
         ("audit_difference", vec![audited(12)]),
         ("audit_difference_merged", vec![audited(12), audited(2)]),
+        ("discrepancies", vec![differing(3)]),
+        ("discrepancies_merged", vec![differing(3), differing(1)]),
         ("breaker_opened", vec![opened("Stripe refused the API key (401).", at(14, 5))]),
         (
             "breaker_opened_merged",
@@ -428,6 +447,7 @@ fn about_days() -> Vec<(&'static str, Vec<Notice>)> {
     let busy = Digest {
         paid: vec![sum(12, 108_000, "usd"), sum(3, 9_000, "jpy")],
         taken_back: vec![sum(1, 4_500, "usd")],
+        withdrawn: vec![sum(3, 120_000, "usd")],
         refunded: vec![sum(2, 12_345, "kwd")],
         held_count: 5,
         held: vec![held("dispute_open", 4, 1), held("mentor_unknown", 1, 2)],

@@ -113,6 +113,7 @@ fn a_merged_email_stops_at_fifty_lines_and_sums_all() {
             netted: MinorUnits::ZERO,
             carried: MinorUnits::ZERO,
             converted: None,
+            stays: false,
         })
         .collect();
     let email = render(&notices, &voice()).unwrap();
@@ -147,6 +148,7 @@ fn times_are_those_of_the_platform() {
                 netted: MinorUnits::ZERO,
                 carried: MinorUnits::ZERO,
                 converted: None,
+                stays: false,
             },
         ],
     );

@@ -10,7 +10,9 @@ fn booking(id: &str) -> Pay {
 on_both_databases! {
     async fn a_week_at_discuno(db: TestDb) {
         let discuno = Platform::opens(db, "discuno", 73).await;
-        discuno.mentor("ada", "US", "usd");
+        let account = discuno.mentor("ada", "US", "usd");
+        let link = discuno.json(&["mentor", "onboard", "grace", "--email", "grace@example.org", "--country", "US"]);
+        assert!(link["link"]["url"].as_str().is_some_and(|url| url.starts_with("https://")), "{link}");
 
         // 73 hours ago three customers paid, and an hour ago a fourth.
         let good = discuno.pays(booking("D-good"));
@@ -40,6 +42,14 @@ on_both_databases! {
         assert_eq!(discuno.left(&good), 9_000);
         discuno.email("ada@example.org", "90.00 USD").await;
 
+        // Ada is through with Stripe's forms: from now on her money stays in her account until she asks for it.
+        discuno.until("payouts are manual", async || {
+            discuno.cron().await;
+            discuno.webhooks_arrive().await;
+            let interval = format!("accounts WHERE stripe_account_id = '{account}'");
+            discuno.sql.words("payout_interval", &interval).await == ["manual"]
+        }).await;
+
         // Within its window nothing is paid; flagged, neither.
         let waits = discuno.json(&["explain", "D-fresh"]);
         assert_eq!((waits["decision"].as_str(), waits["reasons"][0]["code"].as_str()), (Some("wait"), Some("window")));
@@ -60,6 +70,7 @@ on_both_databases! {
         assert_eq!(discuno.sql.run(lift).await, 1);
         discuno.reaches("D-flagged", "transferred").await;
         assert_eq!(discuno.left(&flagged), 9_000);
+        discuno.email("ada@example.org", "stays there until you ask for it").await;
 
         // "What became of my money?" The fourth still waits for its window.
         let balance = &discuno.json(&["mentor", "balance", "ada"])["balances"][0];

@@ -23,6 +23,7 @@ use crate::web::{Answer, Web};
 
 const WEBHOOK_SECRET: &str = "whsec_of_the_platform";
 const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef-of-the-platform";
+const API_SECRET: &str = "fedcba9876543210fedcba9876543210-of-the-platform";
 pub const ADMIN: &str = "admin@example.com";
 /// What has not become true by then never will.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,6 +70,7 @@ impl Platform {
             ("STRIPE_SECRET_KEY", DEFAULT_SECRET_KEY),
             ("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
             ("CRON_JWT_SECRET", JWT_SECRET),
+            ("API_JWT_SECRET", API_SECRET),
             ("ADMIN_EMAIL", ADMIN),
             ("PAYOUTD_STATE_DIR", &dir.path().to_string_lossy()),
             ("PAYOUTD_MAIL_TRANSPORT", "file"),
@@ -143,6 +145,26 @@ impl Platform {
         answer.json()
     }
 
+    /// The platform's site asks the API, as this subject.
+    pub async fn api_get(&self, scope: &str, subject: &str, path: &str) -> Answer {
+        let token = self.api_token(scope, subject);
+        let url = format!("http://{}{path}", self.daemon.address);
+        self.web.get_with(&url, &[("Authorization", &token)]).await
+    }
+
+    /// The platform's backend writes, under a key.
+    pub async fn api_post(&self, path: &str, key: &str, body: Value) -> Answer {
+        let token = self.api_token("admin:write", "backend");
+        let url = format!("http://{}{path}", self.daemon.address);
+        let json = ("Content-Type", "application/json");
+        let headers = [("Authorization", token.as_str()), ("Idempotency-Key", key), json];
+        self.web.post(&url, &headers, body.to_string()).await
+    }
+
+    fn api_token(&self, scope: &str, subject: &str) -> String {
+        format!("Bearer {}", self.cli(&["token", "--scope", scope, "--sub", subject]).trim())
+    }
+
     /// A command that ends well. Answers what it printed.
     pub fn cli(&self, args: &[&str]) -> String {
         let said = self.says(args);
@@ -161,7 +183,7 @@ impl Platform {
         let output = tokio::task::block_in_place(|| command(&self.preset, &self.env, args).output()).expect("it runs");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let text = if output.status.success() { out.into_owned() } else { format!("{out}{err}") };
-        for secret in [WEBHOOK_SECRET, JWT_SECRET, DEFAULT_SECRET_KEY] {
+        for secret in [WEBHOOK_SECRET, JWT_SECRET, API_SECRET, DEFAULT_SECRET_KEY] {
             assert!(!text.contains(secret), "a secret is shown: {text}");
         }
         Said { code: output.status.code(), text }
@@ -199,6 +221,20 @@ impl Platform {
         let books = self.sandbox.books();
         let of = books.transfers.iter().filter(|t| t.source_transaction.as_deref() == Some(paid.charge.as_str()));
         of.map(|t| t.amount_minor - t.reversed_minor).sum()
+    }
+
+    /// Runs until these payouts, and no others, have left a connected account.
+    pub async fn withdrawals_are(&self, account: &str, amounts: &[i64]) {
+        self.until("withdrawals are with Stripe", async || {
+            self.cron().await;
+            self.webhooks_arrive().await;
+            let payouts =
+                self.sandbox.books().payouts.into_iter().filter(|payout| payout.account.as_deref() == Some(account));
+            let mut there: Vec<i64> = payouts.map(|payout| payout.amount_minor).collect();
+            there.sort_unstable();
+            there == amounts
+        })
+        .await;
     }
 
     /// Waits for an email to this address with these words.

@@ -143,6 +143,12 @@ impl Serving {
         panic!("it does not end");
     }
 
+    /// Every line that was not read yet, until the program has ended.
+    #[allow(dead_code, reason = "for those who read all that was said")]
+    pub fn lines_until_the_end(&self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

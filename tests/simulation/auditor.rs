@@ -1,7 +1,7 @@
 //! Watches Stripe, and shares nothing with payoutd but what the documentation promises. It reads the sandbox's log of
 //! events, which says what really happened and in which order, and knows when people flagged what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -54,6 +54,8 @@ fn share(amount: i64, refunded: i64) -> i64 {
 #[derive(Default)]
 pub struct Auditor {
     pub charges: BTreeMap<String, Charge>,
+    /// Operations that are over.
+    over: BTreeSet<i64>,
     seen: usize,
 }
 
@@ -64,7 +66,7 @@ pub struct Witness<'a> {
     /// Intents to transfer that were committed: of which charge, and after how many flags.
     pub claims: &'a [(String, u64)],
     /// Mentors who owed something, ever: what they are sent may be less.
-    pub debtors: &'a std::collections::BTreeSet<String>,
+    pub debtors: &'a BTreeSet<String>,
     /// Spans in which a charge was flagged: from and until which number of flags.
     pub flagged: &'a BTreeMap<String, Vec<(u64, Option<u64>)>>,
 }
@@ -82,6 +84,16 @@ impl Auditor {
             let object = event.json()["data"]["object"].clone();
             self.takes_in(number, &event.kind, &object, witness)?;
         }
+        Ok(())
+    }
+
+    /// What Stripe confirmed or refused is final, whoever else comes with an answer.
+    pub fn sees_over(&mut self, over: impl Iterator<Item = i64>) -> Result<(), String> {
+        let over: BTreeSet<i64> = over.collect();
+        if let Some(again) = self.over.difference(&over).next() {
+            return Err(format!("operation {again} was over, and is not any more"));
+        }
+        self.over = over;
         Ok(())
     }
 
@@ -139,9 +151,11 @@ fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<
     let verdict = |read: &usize| {
         let (refunded, charged_back) = charge.at(*read);
         let due = share(charge.amount, refunded);
+        // An event may have told of a later refund after the charge was read: then it is rightly less.
+        let least = due.min(share(charge.amount, charge.refunded));
         if charged_back {
             Err(format!("{id} was transferred although Stripe had said that it is disputed"))
-        } else if amount > due + 1 || (amount < due - charge.refunds - 1 && !may_be_less) {
+        } else if amount > due + 1 || (amount < least - charge.refunds - 1 && !may_be_less) {
             Err(format!("{id}: {amount} was transferred, {due} was due (refunded by then: {refunded})"))
         } else {
             Ok(())

@@ -8,16 +8,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use payoutd::domain::breaker::BreakerPolicy;
+use payoutd::domain::discrepancy::Compared;
 use payoutd::domain::event;
-use payoutd::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Source, TransferFact};
+use payoutd::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
 use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
 use payoutd::domain::onboarding::AccountType;
 use payoutd::domain::operation::{Done, Order};
 use payoutd::domain::policy::Policy;
 use payoutd::domain::timetable::Timetable;
 use payoutd::domain::withdrawal::Funds;
-use payoutd::jobs::{DailySchedules, GroupInbox, Jobs, OnboardingSettings, Parts, Settings};
-use payoutd::ports::{AccountLink, Called, Clock, Inbox, NewAccountLink, NewEvent, StoreError, StripeGateway};
+use payoutd::jobs::{CatchUpSettings, DailySchedules, GroupInbox, Jobs, OnboardingSettings, Parts, Settings};
+use payoutd::ports::{
+    AccountLink, Called, Clock, Inbox, ListPage, NewAccountLink, NewEvent, Span, StoreError, StripeGateway,
+};
 use payoutd::stripe::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -32,11 +35,16 @@ use crate::stripe::Wire;
 use crate::time::SimClock;
 
 pub struct Daemon {
+    pub number: u64,
     runtime: Option<Runtime>,
     jobs: Arc<Jobs>,
     inbox: Arc<GroupInbox>,
     pub clock: Arc<SimClock>,
     deliveries: Vec<(String, JoinHandle<Result<(), StoreError>>)>,
+    /// Nothing goes on in it, as in a machine that sleeps.
+    pub is_frozen: bool,
+    /// Time that passed while it was frozen.
+    behind_ms: u64,
 }
 
 impl Daemon {
@@ -80,11 +88,25 @@ impl Daemon {
             let inbox = GroupInbox::spawn(jobs.clone(), &tasks);
             (jobs, Arc::new(inbox))
         });
-        Daemon { runtime: Some(runtime), jobs, inbox, clock, deliveries: Vec::new() }
+        Daemon {
+            number,
+            runtime: Some(runtime),
+            jobs,
+            inbox,
+            clock,
+            deliveries: Vec::new(),
+            is_frozen: false,
+            behind_ms: 0,
+        }
     }
 
     /// So many milliseconds of work.
-    pub fn works(&self, ms: u64) {
+    pub fn works(&mut self, ms: u64) {
+        self.behind_ms += ms;
+        if self.is_frozen {
+            return;
+        }
+        let ms = std::mem::take(&mut self.behind_ms);
         self.runtime.as_ref().expect("alive").block_on(async {
             tokio::time::advance(Duration::from_millis(ms)).await;
             for _ in 0..12 {
@@ -145,7 +167,9 @@ fn settings(number: u64) -> Settings {
         breaker: BreakerPolicy { failures_to_open: 8, open_for: Duration::from_secs(30) },
         mail_attempts: 50,
         mail_merge_window: Duration::from_secs(3_600),
-        daily: DailySchedules { limit: midnight, digest: None, audit: None },
+        daily: DailySchedules { limit: midnight, digest: None, audit: None, reconcile: None },
+        catch_up: CatchUpSettings { interval: Duration::from_secs(3_600), max_age: Duration::from_secs(6 * 3_600) },
+        reconcile_days: 3,
         onboarding: OnboardingSettings {
             account_type: AccountType::Express,
             country: None,
@@ -183,6 +207,15 @@ impl StripeGateway for Mutated {
     }
     async fn transfer(&self, id: &TransferId) -> Called<TransferFact> {
         self.client.transfer(id).await
+    }
+    async fn transfers_in(&self, group: &str) -> Called<Vec<TransferFact>> {
+        self.client.transfers_in(group).await
+    }
+    async fn events(&self, types: &[&str], span: Span, after: Option<&str>) -> Called<ListPage<NewEvent>> {
+        self.client.events(types, span, after).await
+    }
+    async fn made(&self, what: Compared, span: Span, after: Option<&str>) -> Called<ListPage<(Fact, DateTime<Utc>)>> {
+        self.client.made(what, span, after).await
     }
     async fn funds_of(&self, account: &AccountId) -> Called<Funds> {
         self.client.funds_of(account).await

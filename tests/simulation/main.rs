@@ -53,7 +53,7 @@ fn template() -> &'static [u8] {
             let database = payoutd::store::Database::open_with(&url, 1, policy().into()).expect("a database");
             database.migrate().await.expect("migrated");
         });
-        sql::run(&path.to_string_lossy(), "PRAGMA wal_checkpoint(TRUNCATE)");
+        sql::Sql::open(&path.to_string_lossy()).run("PRAGMA wal_checkpoint(TRUNCATE)");
         std::fs::read(path).expect("readable")
     })
 }
@@ -97,7 +97,7 @@ fn live(first: u64, seeds: u64, threads: u64, show: bool) -> Result<Life, String
             let life = play(first + number, None).inspect_err(|_| next.store(seeds, Ordering::SeqCst))?;
             sum = add(sum, life);
             let done = done.fetch_add(1, Ordering::SeqCst) + 1;
-            if show && (done % 500 == 0 || done == seeds) {
+            if show && (done.is_multiple_of(500) || done == seeds) {
                 eprintln!("{done} of {seeds} seeds");
             }
         }
@@ -149,8 +149,9 @@ fn a_seed_is_the_same_life_each_time() {
 #[test]
 fn each_mutation_of_the_core_is_caught() {
     for mutation in Mutation::ALL {
+        let began = std::time::Instant::now();
         let caught = (1..=60).find_map(|seed| play(seed, Some(mutation)).err());
         let why = caught.unwrap_or_else(|| panic!("nobody noticed {mutation:?}"));
-        println!("{mutation:?}: {}", why.lines().next().unwrap_or_default());
+        println!("{mutation:?} in {:?}: {}", began.elapsed(), why.lines().next().unwrap_or_default());
     }
 }

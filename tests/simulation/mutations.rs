@@ -8,7 +8,6 @@ use payoutd::domain::outcome::Attempted;
 use payoutd::domain::triage::{Failure, Refusal};
 use payoutd::ports::{NewEvent, Outcome};
 
-use crate::sql;
 use crate::storage::Shared;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +53,13 @@ impl Mutation {
                     outcome.attempted = Attempted::Failed(Failure::Refused(refusal));
                 }
                 (Self::LeaseNotFenced, _) => {
-                    let from = format!("operations WHERE id = {}", outcome.operation.id);
-                    let epoch = sql::number(&shared.path, "lease_epoch", &from);
+                    let id = outcome.operation.id;
+                    let leased = "state = 'submitting', lease_owner = 'nobody', lease_until = updated_at";
+                    shared.sql.run(&format!(
+                        "UPDATE OR IGNORE operations SET {leased} WHERE id = {id} AND state <> 'submitting'"
+                    ));
+                    let from = format!("operations WHERE id = {id}");
+                    let epoch = shared.sql.number("lease_epoch", &from);
                     outcome.operation.lease_epoch = epoch.unwrap_or(outcome.operation.lease_epoch);
                 }
                 _ => {}
@@ -68,9 +72,8 @@ impl Mutation {
         if self != Self::EventKeptOnceAKind {
             return events;
         }
-        let known = |event: &NewEvent| {
-            sql::number(&shared.path, "count(*)", &format!("webhook_events WHERE type = '{}'", event.kind))
-        };
+        let known =
+            |event: &NewEvent| shared.sql.number("count(*)", &format!("webhook_events WHERE type = '{}'", event.kind));
         events.into_iter().filter(|event| known(event) == Some(0)).collect()
     }
 
@@ -79,14 +82,14 @@ impl Mutation {
         if self != Self::FlagNotRechecked {
             return Vec::new();
         }
-        let flagged = sql::numbers(&shared.path, "id", "payments WHERE dispute_requested = 1");
-        sql::run(&shared.path, "UPDATE payments SET dispute_requested = 0 WHERE dispute_requested = 1");
+        let flagged = shared.sql.numbers("id", "payments WHERE dispute_requested = 1");
+        shared.sql.run("UPDATE payments SET dispute_requested = 0 WHERE dispute_requested = 1");
         flagged
     }
 
     pub fn after_claim(self, shared: &Arc<Shared>, flagged: &[i64]) {
         for id in flagged {
-            sql::run(&shared.path, &format!("UPDATE payments SET dispute_requested = 1 WHERE id = {id}"));
+            shared.sql.run(&format!("UPDATE payments SET dispute_requested = 1 WHERE id = {id}"));
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::chance::Chance;
 use crate::daemon::Daemon;
 use crate::mutations::Mutation;
 use crate::post::{Delivered, Post};
-use crate::sql;
+use crate::sql::Sql;
 use crate::storage::Shared;
 use crate::stripe::{self, Stripe, Wire};
 use crate::time::Time;
@@ -104,7 +104,7 @@ impl Play {
             claims: Mutex::default(),
             flags: AtomicU64::new(0),
             mutation,
-            path,
+            sql: Sql::open(&path),
         });
         Play {
             chance,
@@ -131,9 +131,12 @@ impl Play {
         for number in 0..3 {
             self.mentor(number);
         }
-        self.starts();
+        for _ in 0..self.chance.of(&[1, 1, 2]) {
+            self.starts();
+        }
         for _ in 0..STEPS {
             self.something_happens();
+            self.wakes_up();
             let turns = 5 + self.chance.below(60);
             self.goes_on(turns)?;
             if self.chance.permille(700) {
@@ -173,11 +176,11 @@ impl Play {
             43..53 => self.flag(),
             53..56 => self.asks_for_refund(),
             56..58 => self.asks_to_withdraw(),
-            58..73 => self.fault(),
-            73..80 => self.kill(),
-            80..84 => self.starts(),
-            84..88 => self.skew(),
-            88..94 => self.admin_retries(),
+            58..72 => self.fault(),
+            72..78 => self.kill(),
+            78..83 => self.starts(),
+            83..87 => self.skew(),
+            87..94 => self.admin_retries(),
             _ => self.stale_event(),
         }
     }
@@ -253,7 +256,7 @@ impl Play {
     fn flags(&mut self, index: usize, flag: bool) {
         let (name, charge) = (self.bookings[index].name.clone(), self.bookings[index].charge.clone());
         let set = format!("UPDATE payments SET dispute_requested = {flag} WHERE booking_id = '{name}'");
-        if sql::run(&self.storage.path, &set) == 0 {
+        if self.storage.sql.run(&set) == 0 {
             return;
         }
         let number = self.storage.flags.fetch_add(1, Ordering::SeqCst) + 1;
@@ -270,10 +273,10 @@ impl Play {
         let Some(index) = self.any() else { return };
         let name = self.bookings[index].name.clone();
         let from = format!("payments WHERE booking_id = '{name}'");
-        let Some(payment) = sql::number(&self.storage.path, "id", &from) else { return };
+        let Some(payment) = self.storage.sql.number("id", &from) else { return };
         let amount = 1 + self.chance.below(self.bookings[index].amount.unsigned_abs() + 50);
         let insert = "INSERT INTO refund_requests (payment_id, amount, reason) VALUES";
-        sql::run(&self.storage.path, &format!("{insert} ({payment}, {amount}, 'asked')"));
+        self.storage.sql.run(&format!("{insert} ({payment}, {amount}, 'asked')"));
         self.notes(format!("{name}: {amount} is asked back"));
     }
 
@@ -281,7 +284,7 @@ impl Play {
         let mentor = self.mentors[self.chance.index(self.mentors.len())].clone();
         let amount = 1 + self.chance.below(15_000);
         let insert = "INSERT INTO payout_requests (mentor_id, amount, currency) VALUES";
-        sql::run(&self.storage.path, &format!("{insert} ('{mentor}', {amount}, 'usd')"));
+        self.storage.sql.run(&format!("{insert} ('{mentor}', {amount}, 'usd')"));
         self.notes(format!("{mentor} asks for {amount}"));
     }
 
@@ -322,7 +325,7 @@ impl Play {
         }
         self.started += 1;
         let (stripe, time) = (self.stripe.clone(), self.time.clone());
-        let wire = Wire { stripe, time, chance: Mutex::new(self.chance.split()) };
+        let wire = Wire { stripe, time, daemon: self.started, chance: Mutex::new(self.chance.split()) };
         let (delivered, faults) = (self.delivered.clone(), self.faults.clone());
         let post = Post { delivered, chance: Mutex::new(self.chance.split()), faults };
         let chance = self.chance.split();
@@ -347,6 +350,16 @@ impl Play {
         }
     }
 
+    /// A machine that slept goes on in the middle of what it did.
+    fn wakes_up(&mut self) {
+        for index in 0..self.daemons.len() {
+            if self.daemons[index].is_frozen && self.chance.permille(150) {
+                self.daemons[index].is_frozen = false;
+                self.notes("a daemon wakes up".into());
+            }
+        }
+    }
+
     fn skew(&mut self) {
         let ms = self.chance.of(&[-90_000, -2_000, 0, 0, 1_500, 60_000]);
         if let Some(daemon) = self.daemons.first() {
@@ -356,7 +369,7 @@ impl Play {
     }
 
     fn admin_retries(&mut self) {
-        for id in sql::numbers(&self.storage.path, "id", "payments WHERE status = 'failed'") {
+        for id in self.storage.sql.numbers("id", "payments WHERE status = 'failed'") {
             let retry = self.storage.database.retry(PaymentId(id), "sim".into(), self.now());
             let done = self.storage.at_once(retry).expect("recorded");
             self.notes(format!("payment {id} is tried again: {done}"));
@@ -392,6 +405,8 @@ impl Play {
             for index in 0..self.daemons.len() {
                 self.daemons[index].works(1);
             }
+            self.flags_what_is_looked_at();
+            self.falls_asleep();
             self.time.passes(1);
             let now = moves(self);
             still = if now == before { still + 1 } else { 0 };
@@ -403,11 +418,35 @@ impl Play {
         self.auditor_looks()
     }
 
+    /// Now and then somebody flags the very payment that a daemon is about to claim.
+    fn flags_what_is_looked_at(&mut self) {
+        let Some(charge) = self.stripe.lock().expect("no panic").just_read.take() else { return };
+        let looked_at = self.bookings.iter().position(|booking| booking.charge == charge && !booking.is_flagged);
+        if let Some(index) = looked_at
+            && self.faults.load(Ordering::SeqCst)
+            && self.chance.permille(60)
+        {
+            self.flags(index, true);
+        }
+    }
+
+    /// Now and then a machine sleeps right when it would ask for a transfer, or has asked.
+    fn falls_asleep(&mut self) {
+        let Some(number) = self.stripe.lock().expect("no panic").about_to_pay.take() else { return };
+        if self.faults.load(Ordering::SeqCst)
+            && self.chance.permille(80)
+            && let Some(daemon) = self.daemons.iter_mut().find(|daemon| daemon.number == number)
+        {
+            daemon.is_frozen = true;
+            self.notes(format!("daemon {number} sleeps"));
+        }
+    }
+
     /// Time passes, and everybody is kicked: it is another minute.
     fn passes(&mut self, ms: i64) -> Result<(), String> {
         self.time.passes(ms);
         self.stripe.lock().expect("no panic").goes_on(self.time.now_s());
-        for daemon in &self.daemons {
+        for daemon in &mut self.daemons {
             daemon.works(ms.unsigned_abs());
             daemon.kick();
         }
@@ -451,11 +490,13 @@ impl Play {
         let stripe = self.stripe.lock().expect("no panic");
         let claims = self.storage.claims.lock().expect("no panic");
         let owed = "mentor_debts JOIN mentors ON mentors.id = mentor_debts.mentor_id";
-        let debtors = sql::numbers(&self.storage.path, "substr(mentors.id, 8)", owed);
+        let debtors = self.storage.sql.numbers("substr(mentors.id, 8)", owed);
         let debtors = debtors.into_iter().map(|number| format!("mentor-{number}")).collect();
         let witness =
             Witness { asked_after: &stripe.asked_after, claims: &claims, flagged: &self.flagged, debtors: &debtors };
-        self.auditor.reads(stripe.core.events(), &witness)
+        self.auditor.reads(stripe.core.events(), &witness)?;
+        let over = self.storage.sql.numbers("id", "operations WHERE state IN ('confirmed', 'rejected')");
+        self.auditor.sees_over(over.into_iter())
     }
 
     // The end ---------------------------------------------------------------------------------------------------------
@@ -465,8 +506,9 @@ impl Play {
         self.notes("the end begins".into());
         self.faults.store(false, Ordering::SeqCst);
         self.core(|core, _| core.clear_faults());
-        for daemon in &self.daemons {
+        for daemon in &mut self.daemons {
             daemon.clock.skew_ms.store(0, Ordering::SeqCst);
+            daemon.is_frozen = false;
         }
         for index in 0..self.bookings.len() {
             if let Some((id, status)) = self.bookings[index].dispute.clone() {
@@ -508,9 +550,7 @@ impl Play {
             let (on, why) = (Subject::Mentor(MentorId::new(mentor)), "the end".to_owned());
             self.storage.at_once(self.storage.database.lift_holds(on, "sim".into(), why, now)).expect("lifted");
         }
-        for id in
-            sql::numbers(&self.storage.path, "payment_id", "holds WHERE lifted_at IS NULL AND payment_id IS NOT NULL")
-        {
+        for id in self.storage.sql.numbers("payment_id", "holds WHERE lifted_at IS NULL AND payment_id IS NOT NULL") {
             let (on, why) = (Subject::Payment(PaymentId(id)), "the end".to_owned());
             self.storage.at_once(self.storage.database.lift_holds(on, "sim".into(), why, now)).expect("lifted");
         }
@@ -518,7 +558,7 @@ impl Play {
     }
 
     fn restless(&self) -> String {
-        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        let count = |from: &str| self.storage.sql.number("count(*)", from).unwrap_or_default();
         format!(
             "{} events on the way, {} not projected, {} operations under way, {} emails queued, {} payments on their way, \
              {} requests open, {} withdrawals open",
@@ -544,7 +584,7 @@ impl Play {
             let theirs = || self.auditor.charges.values().filter(|charge| charge.mentor == *mentor);
             let (left, due): (i64, i64) = (theirs().map(Charge::left).sum(), theirs().map(Charge::due).sum());
             let from = format!("mentor_debts WHERE mentor_id = '{mentor}'");
-            let owed = sql::number(&self.storage.path, "coalesce(sum(outstanding), 0)", &from).unwrap_or_default();
+            let owed = self.storage.sql.number("coalesce(sum(outstanding), 0)", &from).unwrap_or_default();
             let tolerance = theirs().map(|charge| charge.refunds + 1).sum::<i64>();
             if (left - due - owed).abs() > tolerance {
                 let charges: Vec<_> = theirs().collect();
@@ -553,7 +593,7 @@ impl Play {
             self.life.transfers += theirs().map(|charge| charge.transfers.len() as u64).sum::<u64>();
         }
         self.books_agree()?;
-        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        let count = |from: &str| self.storage.sql.number("count(*)", from).unwrap_or_default();
         let events = i64::try_from(self.core(|core, _| core.events().len())).expect("few");
         if count("webhook_events WHERE state <> 'failed'") != events {
             return Err(format!(
@@ -579,7 +619,7 @@ impl Play {
         let books = self.core(|core, now| core.books(now));
         let sum = |account: &str| {
             let from = format!("ledger_entries WHERE account = '{account}'");
-            sql::number(&self.storage.path, "coalesce(sum(amount), 0)", &from).unwrap_or_default()
+            self.storage.sql.number("coalesce(sum(amount), 0)", &from).unwrap_or_default()
         };
         let of = |sums: &BTreeMap<String, i64>| sums.get("usd").copied().unwrap_or(0);
         let platform = of(&books.available_minor) + of(&books.pending_minor);
@@ -593,7 +633,7 @@ impl Play {
 
     /// Each email was delivered, and each mentor who was paid was told.
     fn mail_is_right(&self) -> Result<(), String> {
-        let count = |from: &str| sql::number(&self.storage.path, "count(*)", from).unwrap_or_default();
+        let count = |from: &str| self.storage.sql.number("count(*)", from).unwrap_or_default();
         if count("emails WHERE state <> 'sent'") != 0 {
             return Err("an email was not sent".into());
         }

@@ -1,5 +1,7 @@
 //! Plain SQL on the simulation's SQLite file: what an admin types.
 
+use std::sync::Mutex;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel::{QueryableByName, SqliteConnection};
@@ -10,23 +12,29 @@ struct Number {
     number: Option<i64>,
 }
 
-fn open(path: &str) -> SqliteConnection {
-    let mut conn = SqliteConnection::establish(path).expect("the file can be opened");
-    diesel::sql_query("PRAGMA busy_timeout = 10000").execute(&mut conn).expect("a setting");
-    conn
-}
+/// An admin's connection.
+pub struct Sql(Mutex<SqliteConnection>);
 
-/// Changes rows; answers how many.
-pub fn run(path: &str, statement: &str) -> usize {
-    diesel::sql_query(statement).execute(&mut open(path)).unwrap_or_else(|why| panic!("{statement}: {why}"))
-}
+impl Sql {
+    pub fn open(path: &str) -> Sql {
+        let mut conn = SqliteConnection::establish(path).expect("the file can be opened");
+        diesel::sql_query("PRAGMA busy_timeout = 10000").execute(&mut conn).expect("a setting");
+        Sql(Mutex::new(conn))
+    }
 
-pub fn numbers(path: &str, what: &str, from: &str) -> Vec<i64> {
-    let query = format!("SELECT CAST({what} AS BIGINT) AS number FROM {from}");
-    let rows = diesel::sql_query(&query).load::<Number>(&mut open(path));
-    rows.unwrap_or_else(|why| panic!("{query}: {why}")).into_iter().filter_map(|row| row.number).collect()
-}
+    /// Changes rows; answers how many.
+    pub fn run(&self, statement: &str) -> usize {
+        let mut conn = self.0.lock().expect("no panic");
+        diesel::sql_query(statement).execute(&mut *conn).unwrap_or_else(|why| panic!("{statement}: {why}"))
+    }
 
-pub fn number(path: &str, what: &str, from: &str) -> Option<i64> {
-    numbers(path, what, from).first().copied()
+    pub fn numbers(&self, what: &str, from: &str) -> Vec<i64> {
+        let query = format!("SELECT CAST({what} AS BIGINT) AS number FROM {from}");
+        let rows = diesel::sql_query(&query).load::<Number>(&mut *self.0.lock().expect("no panic"));
+        rows.unwrap_or_else(|why| panic!("{query}: {why}")).into_iter().filter_map(|row| row.number).collect()
+    }
+
+    pub fn number(&self, what: &str, from: &str) -> Option<i64> {
+        self.numbers(what, from).first().copied()
+    }
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use payoutd::domain::facts::{AccountFact, DisputeFact, Fact};
 use payoutd::domain::hold::{Hold, Subject};
-use payoutd::domain::ids::{AccountId, MentorId, PaymentId, RunId, WithdrawalId};
+use payoutd::domain::ids::{AccountId, ChargeId, MentorId, PaymentId, RunId, WithdrawalId};
 use payoutd::domain::mentor::{Account, Mentor};
 use payoutd::domain::notice::Outgoing;
 use payoutd::domain::onboarding::AccountOrder;
@@ -20,14 +20,16 @@ use payoutd::domain::payment::{Pause, PaymentStatus};
 use payoutd::domain::release::Case;
 use payoutd::domain::withdrawal::WithdrawalCase;
 use payoutd::ports::{
-    CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, DueLetter, DueWithdrawal, Kept, Lease, MentorChange,
-    NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted, Projected, Reclaimed, Recorded,
-    RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger, Unprojected,
+    CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter,
+    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted,
+    Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
+    Unprojected,
 };
 use payoutd::store::Database;
 
 use crate::chance::Chance;
 use crate::mutations::Mutation;
+use crate::sql::Sql;
 
 /// What all daemons of a simulation share of their storage.
 pub struct Shared {
@@ -43,8 +45,8 @@ pub struct Shared {
     /// How many flags were set or lifted so far.
     pub flags: AtomicU64,
     pub mutation: Option<Mutation>,
-    /// The SQLite file.
-    pub path: String,
+    /// An admin's own connection.
+    pub sql: Sql,
 }
 
 pub struct SimStore {
@@ -125,11 +127,14 @@ macro_rules! pass_on {
 
 impl SimStore {
     async fn conclude_mutated(&self, outcomes: Vec<Outcome>, now: DateTime<Utc>) -> Result<Vec<Recorded>, StoreError> {
-        let outcomes = match self.shared.mutation {
-            Some(mutation) => mutation.outcomes(&self.shared, outcomes),
-            None => outcomes,
+        let concluded = async {
+            let outcomes = match self.shared.mutation {
+                Some(mutation) => mutation.outcomes(&self.shared, outcomes),
+                None => outcomes,
+            };
+            self.shared.database.conclude(outcomes, now).await
         };
-        self.call(self.shared.database.conclude(outcomes, now)).await
+        self.call(concluded).await
     }
 }
 
@@ -184,6 +189,7 @@ impl Store for SimStore {
         fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> ();
         fn wake_held_by_settings(&self) -> usize;
         fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Vec<AccountId>;
+        fn disputes_to_read(&self, stale_before: DateTime<Utc>, limit: i64, now: DateTime<Utc>) -> Vec<ChargeId>;
         fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> ();
         fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> ();
         fn reclaim(&self, limit: i64, lease: Lease, now: DateTime<Utc>) -> Vec<Reclaimed>;
@@ -204,6 +210,15 @@ impl Store for SimStore {
         fn put_mentor(&self, id: MentorId, change: MentorChange, actor: String, now: DateTime<Utc>) -> Mentor;
         fn mentors(&self, id: Option<MentorId>, limit: i64) -> Vec<(Mentor, Option<Account>, Vec<Hold>)>;
         fn check(&self) -> ();
+    }
+}
+
+#[async_trait]
+impl Continuities for SimStore {
+    pass_on! {
+        fn beat(&self, now: DateTime<Utc>) -> Continuity;
+        fn caught_up(&self, step: CaughtUp) -> ();
+        fn latest_event(&self) -> Option<DateTime<Utc>>;
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Stripe {
     pub core: Core,
     /// How many events there were when a charge was last read.
     pub read_at: BTreeMap<String, usize>,
+    /// The charge that was read last.
+    pub just_read: Option<String>,
+    /// The daemon that is about to ask for a transfer, or has asked for it.
+    pub about_to_pay: Option<u64>,
     /// Up to which event a charge had been read when a request to transfer it came in: what was carried out may have come
     /// in long before.
     pub asked_after: BTreeMap<String, Vec<usize>>,
@@ -38,6 +42,8 @@ impl Stripe {
         Stripe {
             core: Core::new(settings),
             read_at: BTreeMap::new(),
+            just_read: None,
+            about_to_pay: None,
             asked_after: BTreeMap::new(),
             orphans: Vec::new(),
             calls: 0,
@@ -58,6 +64,8 @@ impl Stripe {
 pub struct Wire {
     pub stripe: Shared,
     pub time: Arc<Time>,
+    /// Whose.
+    pub daemon: u64,
     pub chance: Mutex<Chance>,
 }
 
@@ -87,6 +95,7 @@ impl Wire {
         stripe.calls += 1;
         let read = read_of(&request);
         if let Some(charge) = transfer_of(&request) {
+            stripe.about_to_pay = Some(self.daemon);
             let read = stripe.read_at.get(&charge).copied();
             stripe.asked_after.entry(charge).or_default().extend(read);
         }
@@ -96,6 +105,7 @@ impl Wire {
         {
             let events = stripe.core.events().len();
             stripe.read_at.insert(charge.clone(), events);
+            stripe.just_read = Some(charge.clone());
         }
         outcome
     }
@@ -131,6 +141,9 @@ async fn read(request: Request<Full<Bytes>>) -> sandbox::Request {
 impl Exchange for Wire {
     async fn exchange(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Received, Failure> {
         let request = read(request).await;
+        if transfer_of(&request).is_some() {
+            self.stripe.lock().expect("no panic").about_to_pay = Some(self.daemon);
+        }
         self.a_moment().await;
         let left = || deadline.saturating_duration_since(Instant::now());
         let charge = read_of(&request);

@@ -1,11 +1,11 @@
 //! What is told of connected accounts, transfers and payouts.
 
 use chrono::TimeDelta;
-use payoutd::domain::ids::{AccountId, MentorId};
+use payoutd::domain::ids::{AccountId, ChargeId, MentorId};
 use payoutd::ports::{MentorChange, Store};
 use serde_json::json;
 
-use crate::events::{Event, account, capability, charge, deauthorized, hour, later, minute, payout, transfer};
+use crate::events::{Event, account, capability, charge, deauthorized, dispute, hour, later, minute, payout, transfer};
 use crate::world::{World, done, stories};
 
 fn updated(transfers: &str, at: i64) -> Event {
@@ -121,6 +121,25 @@ stories! {
         assert_eq!(to_read(hour(2) + TimeDelta::seconds(1)).await, ["acct_m1"]);
     }
 
+    /// Given disputes of which nothing was heard for long, then Stripe is to be asked about those that are not over, the
+    /// longest silent first, and about each once until as long again has passed.
+    async fn disputes_that_are_to_be_read(w: World) {
+        let heard = |id: &str, status: &str, at: i64| dispute(id, id, status).told("charge.dispute.updated", hour(at));
+        w.hears([heard("a", "needs_response", 3), heard("b", "under_review", 2), heard("c", "won", 1), heard("d", "lost", 1),
+            heard("e", "warning_closed", 1), heard("f", "prevented", 1), heard("g", "a_word_of_next_year", 1)]).await;
+        let to_read = async |stale_before, at| {
+            let charges = w.store.disputes_to_read(stale_before, 2, at).await.expect("read");
+            charges.into_iter().map(ChargeId::into_string).collect::<Vec<_>>()
+        };
+        assert_eq!(to_read(hour(1), hour(25)).await, [""; 0]);
+        assert_eq!(to_read(hour(4), hour(28)).await, ["ch_g", "ch_b"], "two at a time");
+        assert_eq!(to_read(hour(4), hour(28)).await, ["ch_a"]);
+        assert_eq!(to_read(hour(5), hour(29)).await, [""; 0], "asked, whether it was answered or not");
+        w.hears([heard("b", "won", 30), heard("a", "under_review", 30)]).await;
+        assert_eq!(to_read(hour(29), hour(53)).await, ["ch_g"], "b is over, and a was heard of");
+        assert_eq!(to_read(hour(54), hour(78)).await, ["ch_g", "ch_a"]);
+    }
+
     /// Given a transfer of the charge that payoutd did not make, then the payment is held, until it is reversed in full.
     async fn a_foreign_transfer_holds_the_payment(w: World) {
         w.paid_charges(&["a"]).await;
@@ -153,13 +172,29 @@ stories! {
         assert_eq!(w.status("a").await, "transferred");
     }
 
-    /// Given a transfer that carries a key which this database never gave out, then it counts as somebody else's.
-    async fn a_transfer_of_a_lost_database_is_not_paid_again(w: World) {
+    /// Given a transfer that carries the payment's own key, which this database never gave out, then nothing is sent: it is
+    /// taken for the payment's, to be looked up, though it was taken back since.
+    async fn a_transfer_of_a_lost_database_is_adopted(w: World) {
+        w.paid_charges(&["a", "b"]).await;
+        for (name, reversed) in [("a", 0), ("b", 9_000)] {
+            let lost = transfer(name, name).metadata("payoutd_operation", &format!("payoutd:transfer:pi_{name}:1"));
+            w.hears([lost.set("amount_reversed", reversed).told("transfer.created", hour(1))]).await;
+        }
+        assert!(w.picks_ready(later()).await.is_empty());
+        assert_eq!((w.status("a").await, w.status("b").await), ("releasing".into(), "releasing".into()));
+        let operations = w.sql.rows("state, maybe_done, generation, amount", "operations").await;
+        let unknown = [json!("unknown"), json!(1), json!(1), json!(9_000)];
+        assert_eq!(operations, [unknown.clone(), unknown]);
+    }
+
+    /// Given a transfer under the payment's own key that is not what is due, then nothing is sent, and a person has to look.
+    async fn a_transfer_of_a_lost_database_that_does_not_fit_holds(w: World) {
         w.paid_charges(&["a"]).await;
-        let lost = transfer("old", "a").metadata("payoutd_operation", "payoutd:transfer:pi_a:1");
+        let lost = transfer("old", "a").metadata("payoutd_operation", "payoutd:transfer:pi_a:1").set("amount", 4_711);
         w.hears([lost.told("transfer.created", hour(1))]).await;
         assert!(w.picks_ready(later()).await.is_empty());
         assert_eq!(w.hold_reasons("a").await, "transferred_elsewhere");
+        assert_eq!(w.sql.count("operations").await, 0);
     }
 
     /// Given news of payouts in any order, then the latest is kept, with its account.

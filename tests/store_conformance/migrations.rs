@@ -10,12 +10,14 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 26] = [
     "accounts",
     "api_writes",
     "audit_log",
+    "continuity",
     "daily_chores",
     "debt_entries",
+    "discrepancies",
     "disputes",
     "emails",
     "holds",

@@ -319,6 +319,9 @@ async fn questions_are_answered_through_indexes(w: &World) {
     assert_reads_little("a look at withdrawals", &read, 20);
     let (_, read) = reading(w, async |s| s.accounts_to_schedule(20).await.expect("read")).await;
     assert_reads_little("a look at accounts", &read, 10);
+    let (silent, read) = reading(w, async |s| s.disputes_to_read(hour(999), 20, hour(999)).await.expect("read")).await;
+    assert_eq!(silent, [], "all are over");
+    assert_reads_little("a look at disputes", &read, 10);
     let (_, read) = reading(w, async |s| s.post_payouts(hour(999)).await.expect("posted")).await;
     assert_reads_little("posting payouts", &read, 10);
 

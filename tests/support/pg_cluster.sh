@@ -8,6 +8,18 @@
 #
 # PAYOUTD_PG_SETTINGS are further lines for its postgresql.conf.
 #
+# What happens to a server, for tests/chaos:
+#
+#   pg_cluster.sh down DIR HOW    ends the server and keeps its data: fast, immediate, or kill (nobody is told)
+#   pg_cluster.sh up DIR          starts it again, on the same port
+#   pg_cluster.sh freeze DIR      has all its processes stand still, with their sockets open
+#   pg_cluster.sh thaw DIR        has them go on
+#   pg_cluster.sh standby DIR PID OF
+#                                 makes in DIR a standby of the cluster in OF, and starts it; prints its URL. In
+#                                 synchronous_standby_names it is called "standby". What was in DIR before is gone.
+#   pg_cluster.sh promote DIR     makes a standby a primary
+#   pg_cluster.sh run DIR CMD...  becomes a command, as the cluster's owner
+#
 # It listens on loopback and on a socket in DIR, both with a password of its own. It never touches
 # another server: everything it stops, it started, and knows by DIR.
 set -euo pipefail
@@ -55,17 +67,22 @@ owner() {
 
 # Runs a command as the cluster's owner, in a directory that the owner may be in.
 as_owner() {
+    (become_owner "$@")
+}
+
+# The same, as what becomes of this process.
+become_owner() {
     local user
     user=$(owner)
     cd /
     if [ "$(id -u)" != 0 ]; then
-        "$@"
+        exec "$@"
     elif command -v setpriv >/dev/null; then
-        setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups "$@"
+        exec setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups "$@"
     elif command -v runuser >/dev/null; then
-        runuser -u "$user" -- "$@"
+        exec runuser -u "$user" -- "$@"
     else
-        su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
+        exec su -s /bin/sh "$user" -c "$(printf '%q ' "$@")"
     fi
 }
 
@@ -74,7 +91,7 @@ is_running() {
 }
 
 make_cluster() {
-    local password port attempt
+    local password
     rm -rf "$dir/data" "$dir/socket" "$dir/url"
     mkdir -m 700 "$dir/data" "$dir/socket"
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -93,11 +110,16 @@ timezone = 'UTC'
 log_min_messages = warning
 ${PAYOUTD_PG_SETTINGS:-}
 CONF
-    # A port that is taken is found out by starting, and another one is tried.
+    start_somewhere "$password"
+}
+
+# A port that is taken is found out by starting, and another one is tried.
+start_somewhere() {
+    local password=$1 port attempt
     for attempt in 1 2 3 4 5 6 7 8 9 10; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-        if as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -w -t 60 \
-            -o "-p $port" start >"$dir/start.log" 2>&1 </dev/null 9>&-; then
+        if start_server "$port"; then
+            echo "$port" >"$dir/port"
             (umask 077 && echo "postgres://payoutd:$password@127.0.0.1:$port/postgres" >"$dir/url")
             return
         fi
@@ -107,11 +129,73 @@ CONF
     die "found no free port in ten attempts"
 }
 
+start_server() {
+    as_owner "$bin/pg_ctl" -D "$dir/data" -l "$dir/data/server.log" -w -t 60 \
+        -o "-p $1" start >"$dir/start.log" 2>&1 </dev/null 9>&-
+}
+
+# To the postmaster and what it started.
+signal_all() {
+    local postmaster processes
+    postmaster=$(head -1 "$dir/data/postmaster.pid")
+    mapfile -t processes < <(ps -o pid= --ppid "$postmaster" | tr -d ' ')
+    # One that has just ended is not missed.
+    as_owner kill "-$1" "$postmaster" "${processes[@]}" || true
+}
+
+down() {
+    local how=$1 postmaster
+    if [ "$how" != kill ]; then
+        as_owner "$bin/pg_ctl" -D "$dir/data" -m "$how" -w -t 60 stop >/dev/null
+        return
+    fi
+    postmaster=$(head -1 "$dir/data/postmaster.pid")
+    # Its processes with it: those that are at work would notice its end only when they next wait.
+    signal_all KILL
+    while kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
+}
+
+up() {
+    # A killed server leaves its lock behind, and its memory for a moment.
+    local attempt
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        start_server "$(cat "$dir/port")" && return
+        sleep 0.5
+    done
+    die "the server did not start again: $(tail -5 "$dir/data/server.log")"
+}
+
+standby() {
+    local user_pid=$1 of=$2 password
+    command -v flock >/dev/null || die "needs flock (util-linux)"
+    lock
+    mkdir -p "$dir/users"
+    chmod 711 "$dir"
+    rm -rf "$dir/data" "$dir/socket" "$dir/url"
+    mkdir -m 700 "$dir/data" "$dir/socket"
+    chown "$(owner)" "$dir/data" "$dir/socket"
+    password=$(cat "$of/password")
+    cp -p "$of/password" "$dir/password"
+    as_owner "$bin/pg_basebackup" -D "$dir/data" -R -c fast --no-sync \
+        -d "$(cat "$of/url")?application_name=standby" >"$dir/basebackup.log" 2>&1 ||
+        die "no copy of the primary: $(tail -5 "$dir/basebackup.log")"
+    echo "unix_socket_directories = '$dir/socket'" >>"$dir/data/postgresql.conf"
+    if [ -s "$dir/port" ]; then
+        start_server "$(cat "$dir/port")" || die "the standby did not start: $(tail -5 "$dir/data/server.log")"
+        echo "postgres://payoutd:$password@127.0.0.1:$(cat "$dir/port")/postgres" >"$dir/url"
+    else
+        start_somewhere "$password"
+        setsid "$self" watch "$dir" >/dev/null 2>&1 </dev/null 9>&- &
+    fi
+    : >"$dir/users/$user_pid"
+    cat "$dir/url"
+}
+
 remove_cluster() {
     if [ -f "$dir/data/postmaster.pid" ]; then
         as_owner "$bin/pg_ctl" -D "$dir/data" -m immediate -w -t 20 stop >/dev/null 2>&1 || true
     fi
-    rm -rf "$dir/data" "$dir/socket" "$dir/users" "$dir/url" "$dir/password" "$dir"/*.log
+    rm -rf "$dir/data" "$dir/socket" "$dir/users" "$dir/url" "$dir/port" "$dir/password" "$dir"/*.log
     rmdir "$dir" 2>/dev/null || true
     rm -f "$dir.lock"
 }
@@ -173,7 +257,7 @@ self=$(readlink -f "$0")
 action=${1:-}
 case "$action" in
 bin) find_bin ;;
-start | stop | watch)
+start | stop | watch | down | up | freeze | thaw | standby | promote | run)
     dir=${2:?DIR}
     case "$dir" in /*) ;; *) die "DIR must be an absolute path" ;; esac
     bin=$(find_bin)
@@ -184,7 +268,17 @@ start | stop | watch)
         remove_cluster
         ;;
     watch) watch ;;
+    down) down "${3:?HOW}" ;;
+    up) up ;;
+    freeze) signal_all STOP ;;
+    thaw) signal_all CONT ;;
+    standby) standby "${3:?PID}" "${4:?OF}" ;;
+    promote) as_owner "$bin/pg_ctl" -D "$dir/data" -w -t 60 promote >/dev/null ;;
+    run)
+        shift 2
+        become_owner "$@"
+        ;;
     esac
     ;;
-*) die "unknown action '$action': bin, start or stop" ;;
+*) die "unknown action '$action': bin, start, stop, down, up, freeze, thaw, standby, promote or run" ;;
 esac

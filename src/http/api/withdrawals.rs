@@ -63,6 +63,7 @@ fn asked(call: &Call) -> Result<NewWithdrawal, ErrorAnswer> {
         speed,
         request_key: Some(call.kept_key("withdrawal")),
         requested_by: call.caller.actor(),
+        funds: None,
     })
 }
 

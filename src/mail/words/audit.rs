@@ -24,6 +24,26 @@ pub fn difference(notices: &[Notice], voice: &Voice) -> Story {
     to_admin(voice, format!("The books do not agree: {differences}"), blocks)
 }
 
+/// Stripe and the database differ. Of several looks the latest counts.
+pub fn discrepancies(notices: &[Notice], voice: &Voice) -> Story {
+    let found = notices.iter().rev().find_map(|notice| match notice {
+        Notice::Discrepancies { count, first } => Some((usize::try_from(*count).unwrap_or(0), first.as_slice())),
+        _ => None,
+    });
+    let (count, first) = found.unwrap_or((0, &[]));
+    let differ = if count == 1 { "1 difference".to_owned() } else { format!("{count} differences") };
+    let blocks = vec![
+        Block::say("What payoutd has on record and what Stripe has do not agree:"),
+        Block::List(table(count, first)),
+        Block::say(
+            "No money moves because of this. What is missing or old on record can be taken in; another amount, currency or \
+             account, and what Stripe does not have at all, is for a person to look at.",
+        ),
+        commands::block([commands::reconcile(), commands::reconcile_fix()]),
+    ];
+    to_admin(voice, format!("Stripe and payoutd do not agree: {differ}"), blocks)
+}
+
 fn found(notice: &Notice) -> Option<(usize, &[(String, String)])> {
     match notice {
         Notice::AuditDifference { count, first } => Some((*count, first)),

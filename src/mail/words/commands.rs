@@ -76,6 +76,16 @@ pub fn audit_repair() -> Command {
     Command::new("payoutd audit --repair", "posts what is only not posted, then looks again; it changes nothing else")
 }
 
+/// Compare with Stripe.
+pub fn reconcile() -> Command {
+    Command::new("payoutd reconcile", "compares again, and shows each difference with what to do about it")
+}
+
+/// Take in what is missing.
+pub fn reconcile_fix() -> Command {
+    Command::new("payoutd reconcile --fix", "takes in what Stripe has and payoutd lacks; it never moves money")
+}
+
 /// How the daemon is.
 pub fn status() -> Command {
     Command::new("payoutd status", "shows what payoutd is doing, and what waits")

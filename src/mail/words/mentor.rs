@@ -13,12 +13,15 @@ use super::{count, for_booking, sums, table};
 
 /// The money is in the mentor's account.
 pub fn paid(notices: &[Notice], voice: &Voice) -> Story {
-    let next = Block::say(
+    let stays = notices.iter().all(|notice| matches!(notice, Notice::Paid { stays: true, .. }));
+    let next = Block::say(if stays {
+        "It stays there until you ask for it: withdraw it to your bank whenever you like."
+    } else {
         "Stripe passes it on to your bank, on the schedule set in your Stripe account; that often takes a few working \
-         days. You need not do anything.",
-    );
+         days. You need not do anything."
+    });
     match notices {
-        [Notice::Paid { payment, at, netted, carried, converted }] => {
+        [Notice::Paid { payment, at, netted, carried, converted, .. }] => {
             let what = format!("{}{}", amount(payment), for_booking(payment));
             let mut known = facts(payment, Reader::Mentor);
             known.push(("Sent", time(*at, voice.time_zone)));

@@ -55,6 +55,7 @@ pub fn story(notices: &[Notice], voice: &Voice) -> Option<Story> {
         Notice::MentorHeld { .. } => held::mentor_held(notices, voice),
         Notice::EventUnreadable { .. } => unread::event_unreadable(notices, voice),
         Notice::AuditDifference { .. } => audit::difference(notices, voice),
+        Notice::Discrepancies { .. } => audit::discrepancies(notices, voice),
         Notice::Dispute(_) => disputes::turned(notices, voice),
         Notice::PlatformLimit(_) => standing::near_limit(notices, voice),
         Notice::Digest(_) => standing::digest(notices, voice),

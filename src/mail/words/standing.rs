@@ -84,7 +84,12 @@ pub fn digest(notices: &[Notice], voice: &Voice) -> Story {
 }
 
 fn done(digest: &Digest) -> Vec<(&'static str, String)> {
-    let lines = [("Paid to mentors", &digest.paid), ("Taken back", &digest.taken_back), ("Refunded", &digest.refunded)];
+    let lines = [
+        ("Paid to mentors", &digest.paid),
+        ("Taken back", &digest.taken_back),
+        ("Withdrawn to banks", &digest.withdrawn),
+        ("Refunded", &digest.refunded),
+    ];
     lines.into_iter().filter(|(_, sums)| !sums.is_empty()).map(|(label, sums)| (label, in_words(sums))).collect()
 }
 

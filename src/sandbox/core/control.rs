@@ -265,6 +265,11 @@ impl Core {
         self.settings.webhook_endpoints = endpoints;
     }
 
+    /// Forgets every idempotency key, as Stripe may after a day.
+    pub fn forget_keys(&mut self) {
+        self.keys.forget();
+    }
+
     /// Every event, oldest first.
     pub fn events(&self) -> std::slice::Iter<'_, Event> {
         self.events.iter()

@@ -71,6 +71,12 @@ impl Keys {
         }
     }
 
+    /// As if all were old.
+    pub fn forget(&mut self) {
+        self.kept.clear();
+        self.ages.clear();
+    }
+
     pub fn start(&mut self, request: &Request) {
         self.running.extend(Key::of(request));
     }

@@ -7,7 +7,8 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, intent, requests};
 use crate::domain::ask::{Task, next};
-use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
+use crate::domain::facts::Fact;
+use crate::domain::ids::{IdempotencyKey, MentorId, PaymentId, PaymentKey};
 use crate::domain::operation::{About, adjustment_key};
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
@@ -55,6 +56,7 @@ pub(super) async fn claim(
     conn: &mut Conn,
     row: &PaymentRow,
     case: &Case,
+    told: &[Fact],
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
@@ -75,12 +77,31 @@ pub(super) async fn claim(
                 requests::submit(conn, request).await?;
             }
             let intent = intent::Intent { about: About::Payment(id), mentor_id, cause, generation, key, order };
-            let operation = intent::commit(conn, intent, lease, now).await?;
+            let claimed = match done_under(told, &intent.key) {
+                // A daemon of whose work this database does not know asked for it.
+                true => {
+                    intent::adopt(conn, intent, now).await?;
+                    Claimed::Adjusted(id)
+                }
+                false => Claimed::Submit(Box::new(intent::commit(conn, intent, lease, now).await?)),
+            };
             // Last, since a request that changes wakes its payment.
             wake_at(conn, id, None).await?;
-            Ok(Some(Claimed::Submit(Box::new(operation))))
+            Ok(Some(claimed))
         }
     }
+}
+
+/// Whether Stripe just told of something that was done under this key.
+pub(super) fn done_under(told: &[Fact], key: &IdempotencyKey) -> bool {
+    told.iter().any(|fact| {
+        let done = match fact {
+            Fact::Refund(refund) => refund.operation_key.as_deref(),
+            Fact::Transfer(transfer) => transfer.operation_key.as_deref(),
+            _ => None,
+        };
+        done == Some(key.as_str())
+    })
 }
 
 async fn wake_at(conn: &mut Conn, id: PaymentId, at: Option<DateTime<Utc>>) -> Result<(), TxError> {

@@ -172,9 +172,15 @@ async fn foreign_transfers(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<
         // What was concluded not to be there, and is, speaks against another one.
         .filter(operations::state.ne("rejected"))
         .select(operations::id);
+    let known = operations::table
+        .filter(operations::idempotency_key.nullable().eq(transfers::operation_key))
+        .select(operations::id);
+    let lost = transfers::operation_key.assume_not_null().like("payoutd:transfer:%");
+    let lost = lost.and(diesel::dsl::not(diesel::dsl::exists(known)));
     let found: Vec<(Option<String>, String)> = transfers::table
         .filter(transfers::stripe_charge_id.eq_any(charges))
-        .filter(transfers::amount_reversed.lt(transfers::amount))
+        // One of a lost database's is the payment's own even where it was taken back: that is followed once it is adopted.
+        .filter(transfers::amount_reversed.lt(transfers::amount).or(lost))
         .filter(diesel::dsl::not(diesel::dsl::exists(ours)))
         .order(transfers::stripe_transfer_id)
         .select((transfers::stripe_charge_id, transfers::stripe_transfer_id))

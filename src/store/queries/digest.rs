@@ -18,9 +18,9 @@ use crate::store::db::TxError;
 use crate::store::rows::{corrupt, minor, utc};
 use crate::store::types::{Instant, Timestamp};
 
-const DONE: &str = "SELECT CASE WHEN kind = 'reversal' THEN 'taken_back' ELSE 'paid' END AS what, currency, \
+const DONE: &str = "SELECT CASE kind WHEN 'reversal' THEN 'taken_back' WHEN 'payout' THEN 'withdrawn' ELSE 'paid' END AS what, currency, \
     CAST(count(*) AS BIGINT) AS count, CAST(sum(amount) AS BIGINT) AS amount FROM operations \
-    WHERE state IN ('confirmed', 'rejected') AND state = 'confirmed' AND kind IN ('transfer', 'restore', 'reversal') \
+    WHERE state IN ('confirmed', 'rejected') AND state = 'confirmed' AND kind IN ('transfer', 'restore', 'reversal', 'payout') \
         AND updated_at >= $1 AND updated_at < $2 \
     GROUP BY 1, 2 ORDER BY 1, 2";
 
@@ -107,7 +107,11 @@ pub(in crate::store) async fn gather(
     let done = diesel::sql_query(DONE).bind::<Instant, _>(from).bind::<Instant, _>(to);
     let done: Vec<SumRow> = done.load(conn).await?;
     for row in done {
-        let into = if row.what == "paid" { &mut digest.paid } else { &mut digest.taken_back };
+        let into = match row.what.as_str() {
+            "taken_back" => &mut digest.taken_back,
+            "withdrawn" => &mut digest.withdrawn,
+            _ => &mut digest.paid,
+        };
         into.push(row.sum()?);
     }
     digest.refunded = sums!(conn, diesel::sql_query(REFUNDED).bind::<Instant, _>(from).bind::<Instant, _>(to));

@@ -31,6 +31,38 @@ pub(super) async fn keep(conn: &mut Conn, fact: &DisputeFact, policy: &Policy, n
     tell(conn, &row, (&fact.dispute, due_by), before.as_deref(), policy, now).await
 }
 
+/// The index of disputes that are not over has these words.
+const NOT_OVER: &str = "status NOT IN ('won', 'lost', 'warning_closed', 'prevented')";
+
+/// The charges of disputes that are not over and of which nothing was heard since, the longest silent first; those that
+/// were asked about since are left out.
+pub(in crate::store) async fn unheard(
+    conn: &mut Conn,
+    stale_before: Timestamp,
+    limit: i64,
+) -> Result<Vec<ChargeId>, TxError> {
+    let charges: Vec<String> = disputes::table
+        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(NOT_OVER))
+        .filter(disputes::told_at.lt(stale_before))
+        .filter(disputes::asked_at.is_null().or(disputes::asked_at.lt(stale_before)))
+        .order(disputes::told_at)
+        .select(disputes::stripe_charge_id)
+        .limit(limit)
+        .load(conn)
+        .await?;
+    let mut charges: Vec<ChargeId> = charges.into_iter().map(ChargeId::new).collect();
+    charges.dedup();
+    Ok(charges)
+}
+
+/// Notes that Stripe is asked about them.
+pub(in crate::store) async fn asked(conn: &mut Conn, charges: &[ChargeId], now: Timestamp) -> Result<(), TxError> {
+    let charges: Vec<&str> = charges.iter().map(ChargeId::as_str).collect();
+    let of_charges = disputes::table.filter(disputes::stripe_charge_id.eq_any(charges));
+    diesel::update(of_charges).set(disputes::asked_at.eq(now)).execute(conn).await?;
+    Ok(())
+}
+
 /// Tells of disputes that were recorded before their payment was.
 pub(super) async fn tell_of_new_charge(
     conn: &mut Conn,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
@@ -63,7 +63,13 @@ async fn keep(conn: &mut Conn, plan: &Plan, mentor: &Debtor<'_>, now: DateTime<U
     Ok(Claimed::Adjusted(plan.payment_id))
 }
 
-async fn mark(conn: &mut Conn, id: PaymentId, status: PaymentStatus, now: DateTime<Utc>) -> Result<(), TxError> {
+/// Moves the payment, which is not looked at until that has ended.
+pub(super) async fn mark(
+    conn: &mut Conn,
+    id: PaymentId,
+    status: PaymentStatus,
+    now: DateTime<Utc>,
+) -> Result<(), TxError> {
     diesel::update(payments::table.find(id.0)).set(marked(status, now)).execute(conn).await?;
     Ok(())
 }
@@ -235,4 +241,27 @@ impl Intent {
             lease_until: lease.until,
         }
     }
+}
+
+/// So old is what is adopted taken to be: no key is sent again then, so that it is only looked for.
+const LONG_AGO: TimeDelta = TimeDelta::days(2);
+
+/// Writes down an operation that Stripe has carried out already, at the asking of a daemon of whose work this database
+/// does not know. Its outcome is unknown until the rescuer has looked.
+pub(super) async fn adopt(conn: &mut Conn, intent: Intent, now: DateTime<Utc>) -> Result<(), TxError> {
+    let lease = Lease { owner: "adopted".to_owned(), until: now };
+    let operation = commit(conn, intent, &lease, now).await?;
+    let (at, done_at) = (Timestamp::from(now), Timestamp::from(now - LONG_AGO));
+    diesel::update(operations::table.find(operation.id.0))
+        .set((
+            operations::state.eq("unknown"),
+            operations::maybe_done.eq(true),
+            (operations::first_sent_at.eq(done_at), operations::last_sent_at.eq(done_at)),
+            (operations::unknown_since.eq(at), operations::next_attempt_at.eq(at)),
+            operations::lease_owner.eq(None::<String>),
+            operations::lease_until.eq(None::<Timestamp>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //! `locked!`; so nothing here may use what only one of them has.
 
 pub(in crate::store) mod admin;
+mod adopt;
 mod asked;
 mod assembled;
 pub(in crate::store) mod audit;
@@ -11,6 +12,7 @@ pub(in crate::store) mod balances;
 pub(in crate::store) mod cases;
 pub(in crate::store) mod chores;
 mod confirmed;
+pub(in crate::store) mod continuity;
 mod credits;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -18,7 +20,7 @@ pub(in crate::store) mod desk_events;
 pub(in crate::store) mod desk_operations;
 pub(in crate::store) mod desk_payments;
 pub(in crate::store) mod digest;
-mod disputes;
+pub(in crate::store) mod disputes;
 mod figures;
 pub(in crate::store) mod history;
 pub(in crate::store) mod holding;
@@ -36,6 +38,7 @@ pub(in crate::store) mod payout_ledger;
 mod portraits;
 mod positions;
 pub(in crate::store) mod project;
+pub(in crate::store) mod reconcile;
 mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod report;

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::asked::done_under;
 use super::debts::{self, Debtor};
+use super::release::{Known, unlooked};
 use super::{Conn, credits, intent, outbox};
 use crate::domain::adjust::{Action, Adjustment, Finding, look};
 use crate::domain::ids::{MentorId, PaymentKey};
@@ -56,6 +58,7 @@ pub(super) async fn claim(
     conn: &mut Conn,
     row: &PaymentRow,
     case: &Case,
+    known: Known<'_>,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
@@ -69,7 +72,16 @@ pub(super) async fn claim(
     let mentor_id = &position.mentor_id;
     match &adjustment.action {
         Action::Order(order) => {
+            let pays = matches!(order, Order::Restore(_));
+            if pays && !known.has_looked(case, policy, now) {
+                return Ok(unlooked(id, policy, now));
+            }
             let intent = intended(row, mentor_id.clone(), adjustment, order.clone());
+            if pays && done_under(known.told, &intent.key) {
+                intent::adopt(conn, intent, now).await?;
+                wake_at(conn, case, None).await?;
+                return Ok(Claimed::Adjusted(id));
+            }
             let operation = intent::commit(conn, intent, lease, now).await?;
             wake_at(conn, case, None).await?;
             return Ok(Claimed::Submit(Box::new(operation)));

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use super::assembled::{keep_source, put_together};
 use super::told::{self, lock_charge};
-use super::{Conn, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources, unread, withdrawals};
-use crate::domain::facts::Fact;
+use super::{
+    Conn, adopt, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources, unread, withdrawals,
+};
+use crate::domain::facts::{Fact, TransferFact};
 use crate::domain::ids::PaymentKey;
 use crate::domain::policy::Policy;
 use crate::ports::Projected;
@@ -172,16 +174,20 @@ pub(in crate::store) async fn apply(
             Ok(key)
         }
         Fact::Transfer(transfer) => {
-            let key = match &transfer.charge_id {
+            let charge_id = match &transfer.charge_id {
+                None => adopt::charge_of(conn, transfer).await?,
+                charge => charge.clone(),
+            };
+            let key = match &charge_id {
                 Some(charge) => lock_charge(conn, charge).await?,
                 None => None,
             };
-            told::keep_transfer(conn, transfer, now).await?;
+            told::keep_transfer(conn, &TransferFact { charge_id, ..transfer.clone() }, now).await?;
             Ok(key)
         }
         Fact::Account(account) => told::keep_account(conn, account, None).await.map(|()| None),
         Fact::Deauthorized(account, stamp) => told::deauthorize(conn, account, stamp).await.map(|()| None),
         Fact::Payout(payout) => withdrawals::told(conn, payout, policy, now.into()).await.map(|()| None),
-        Fact::Nothing(_) => Ok(None),
+        Fact::GroupRead(_) | Fact::Nothing(_) => Ok(None),
     }
 }

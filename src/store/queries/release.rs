@@ -7,11 +7,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
-use super::{Conn, cases, debts, intent, ledger, outbox, paid, sources};
+use super::{Conn, adopt, cases, continuity, debts, intent, ledger, outbox, paid, sources};
+use crate::domain::facts::Fact;
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
+use crate::domain::lost::to_be_looked_for;
 use crate::domain::operation::{OperationState, transfer_key};
-use crate::domain::payment::{Pause, PaymentStatus};
+use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Decision, Plan, decide};
@@ -45,6 +47,10 @@ pub(in crate::store) async fn pick_due(
                 continue;
             }
         };
+        if adopt::look_at(conn, row, &case, policy, now).await? {
+            settled.push(row.clone());
+            continue;
+        }
         match asked::look_at(conn, &case, revisit_at, policy, now).await? {
             Look::ToSend => {
                 picked.asked.push(case);
@@ -173,7 +179,11 @@ pub(in crate::store) async fn claim(
     let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
-    let mut claimed = claim_each(conn, &rows, cases, lease, policy, now).await?;
+    let known_since = continuity::known_since(conn, now).await?;
+    let told = |id: PaymentId| ready.iter().find(|p| p.payment_id == id).map_or(&[][..], |p| &p.facts);
+    let known = rows.iter().map(|row| Known { told: told(PaymentId(row.id)), known_since });
+    let cases = rows.iter().zip(cases).zip(known);
+    let mut claimed = claim_each(conn, cases.collect(), lease, policy, now).await?;
     ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
     claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
@@ -183,22 +193,21 @@ pub(in crate::store) async fn claim(
 /// Claims what is locked. Transfers that change nothing but their own payment are written together, at the end.
 async fn claim_each(
     conn: &mut Conn,
-    rows: &[PaymentRow],
-    cases: Vec<Case>,
+    cases: Vec<((&PaymentRow, Case), Known<'_>)>,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, TxError> {
-    let before = Before::load(conn, rows).await?;
-    let (mut claimed, mut plain) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    let before = Before::load(conn, cases.iter().map(|((row, _), _)| row.id).collect()).await?;
+    let (mut claimed, mut plain) = (Vec::with_capacity(cases.len()), Vec::with_capacity(cases.len()));
     let mut touched: HashSet<MentorId> = HashSet::new();
-    for (row, mut case) in rows.iter().zip(cases) {
+    for ((row, mut case), known) in cases {
         // One before it may have paid off the debt, or sent the credit.
-        let known = case.payment.mentor_id.clone().filter(|mentor| touched.contains(mentor) && case.position.is_none());
-        if let Some(mentor) = known {
+        let mentor = case.payment.mentor_id.clone();
+        if let Some(mentor) = mentor.filter(|mentor| touched.contains(mentor) && case.position.is_none()) {
             (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
         }
-        match claim_one(conn, row, &case, &before, lease, policy, now).await? {
+        match claim_one(conn, row, &case, known, &before, lease, policy, now).await? {
             Claim::Plain(planned) => plain.push(*planned),
             Claim::Made(made) => {
                 touched.extend(case.payment.mentor_id.clone());
@@ -228,8 +237,7 @@ struct Before {
 }
 
 impl Before {
-    async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Self, TxError> {
-        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    async fn load(conn: &mut Conn, ids: Vec<i64>) -> Result<Self, TxError> {
         let transfers: Vec<(i64, i32, String)> = operations::table
             .filter(operations::payment_id.eq_any(&ids).and(operations::kind.eq("transfer")))
             .order(operations::generation)
@@ -241,6 +249,29 @@ impl Before {
     }
 }
 
+/// What a claim knows beside the database's facts.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// What Stripe just said of the payment.
+    pub told: &'a [Fact],
+    /// Since when the database knows what was sent.
+    pub known_since: DateTime<Utc>,
+}
+
+impl Known<'_> {
+    /// Whether the payment's transfers were looked for at Stripe, where they have to be.
+    pub(super) fn has_looked(&self, case: &Case, policy: &Policy, now: DateTime<Utc>) -> bool {
+        let looked = self.told.iter().any(|fact| matches!(fact, Fact::GroupRead(_)));
+        looked || !to_be_looked_for(&case.payment, self.known_since, policy.retry.key_max_age, now)
+    }
+}
+
+/// It was picked before anybody knew that it has to be looked for: the next look does both.
+pub(super) fn unlooked(id: PaymentId, policy: &Policy, now: DateTime<Utc>) -> Claimed {
+    let again = TimeDelta::from_std(policy.retry.preflight).unwrap_or(TimeDelta::MAX);
+    Claimed::Waits(id, Pause { until: now + again, why: WaitWhy::Preflight })
+}
+
 async fn lock_if_free(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentRow>, TxError> {
     let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
     Ok(locked_if_free!(wanted).load(conn).await?)
@@ -250,19 +281,23 @@ async fn claim_one(
     conn: &mut Conn,
     row: &PaymentRow,
     case: &Case,
+    known: Known<'_>,
     before: &Before,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Claim, TxError> {
     let id = case.payment.id;
-    if let Some(claimed) = asked::claim(conn, row, case, lease, policy, now).await? {
+    if adopt::look_at(conn, row, case, policy, now).await? {
+        return Ok(Claim::Made(Claimed::Adjusted(id)));
+    }
+    if let Some(claimed) = asked::claim(conn, row, case, known.told, lease, policy, now).await? {
         return Ok(Claim::Made(claimed));
     }
     match case.payment.status {
         PaymentStatus::Releasing => return Ok(Claim::Made(Claimed::Taken(id))),
         status if status.is_paid() => {
-            return paid::claim(conn, row, case, lease, policy, now).await.map(Claim::Made);
+            return paid::claim(conn, row, case, known, lease, policy, now).await.map(Claim::Made);
         }
         _ => {}
     }
@@ -271,6 +306,7 @@ async fn claim_one(
         write_settlement(conn, case, &settlement, policy, now).await?;
     }
     match decision {
+        Decision::Release(_) if !known.has_looked(case, policy, now) => Ok(Claim::Made(unlooked(id, policy, now))),
         Decision::Release(plan) => {
             let latest = before.latest.get(&id.0);
             // The payment's status says otherwise only if somebody set it by hand.

@@ -272,6 +272,8 @@ pub(in crate::store) async fn status(
         events: events.into_iter().collect(),
         held,
         last_run,
+        continuity: super::continuity::read(conn).await?,
+        discrepancies: super::reconcile::open(conn, 0).await?.0,
     })
 }
 

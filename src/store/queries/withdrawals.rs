@@ -13,7 +13,7 @@ use crate::domain::mentor::Mentor;
 use crate::domain::money::Currency;
 use crate::domain::operation::Operation;
 use crate::domain::policy::Policy;
-use crate::domain::withdrawal::{WithdrawalCase, WithdrawalRequest, WithdrawalState, objection, standing};
+use crate::domain::withdrawal::{WithdrawalCase, WithdrawalRequest, WithdrawalState, answer, objection, standing};
 use crate::domain::withdrawn::{self, Told, WithdrawalConclusion, WithdrawalNext};
 use crate::ports::{NewWithdrawal, StoreError, Withdraw, WithdrawalView};
 use crate::store::db::TxError;
@@ -51,7 +51,9 @@ pub(in crate::store) async fn make(
         .get_result(conn)
         .await?;
     let row: WithdrawalRow = requests::table.find(id).select(WithdrawalRow::as_select()).first(conn).await?;
-    if let Some(why) = objection(&case(conn, &row).await?, policy) {
+    let case = WithdrawalCase { funds: new.funds.clone(), ..case(conn, &row).await? };
+    let uncovered = || new.funds.as_ref().and_then(|_| answer(&case, policy).err());
+    if let Some(why) = objection(&case, policy).or_else(uncovered) {
         // Whoever asks hears it at once; no email says it again.
         write_refusal(conn, WithdrawalId(id), &why, now).await?;
     }

@@ -22,6 +22,7 @@ pub struct Plan {
     pub(super) automatic_webhooks: bool,
     pub(super) prompt_settlement: bool,
     pub(super) fees: StripeFees,
+    pub(super) key_lifetime_s: Option<i64>,
 }
 
 impl Plan {
@@ -55,6 +56,13 @@ impl Plan {
         self
     }
 
+    /// Stripe forgets idempotency keys after this, not after a day.
+    #[allow(dead_code, reason = "the regression tests use it")]
+    pub fn with_key_lifetime_s(mut self, seconds: i64) -> Plan {
+        self.key_lifetime_s = Some(seconds);
+        self
+    }
+
     pub async fn found(self, db: TestDb) -> Town {
         let dir = tempfile::Builder::new().prefix("payoutd-e2e-").tempdir().expect("a temporary directory");
         let mut options = SandboxOptions::new(|| SystemClock.now().timestamp());
@@ -64,6 +72,7 @@ impl Plan {
         if self.prompt_settlement {
             options.settings.settlement_delay_s = 0;
         }
+        options.settings.key_lifetime_s = self.key_lifetime_s.unwrap_or(options.settings.key_lifetime_s);
         options.retry.first_ms = 50;
         options.retry.longest_ms = 200;
         let options = if self.automatic_webhooks { options } else { options.manual_delivery() };
@@ -115,6 +124,7 @@ pub(super) fn defaults() -> BTreeMap<String, String> {
         // What is done once a day is done where a story is about it, at whatever hour it is told.
         ("mail.digest", quoted("off")),
         ("audit.schedule", quoted("off")),
+        ("reconcile.schedule", quoted("off")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into()

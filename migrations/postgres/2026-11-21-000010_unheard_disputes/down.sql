@@ -1,0 +1,2 @@
+DROP INDEX disputes_unheard;
+ALTER TABLE disputes DROP COLUMN asked_at;
