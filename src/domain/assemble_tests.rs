@@ -112,7 +112,7 @@ fn what_a_person_changed_stays_changed() {
 #[test]
 fn what_cannot_be_is_named_by_field() {
     for (object, words) in [
-        (charge("").replace("10000,\"amount_captured\":10000", "0,\"amount_captured\":0"), "`amount` is `0`"),
+        (charge("").replace("10000,\"amount_captured\":10000", "0,\"amount_captured\":0"), "`amount_captured` is `0`"),
         (charge("").replace("10000,\"amount_captured\":10000", "-5"), "must not be negative"),
         (charge("").replace("10000,\"amount_captured\":10000", "92233720368547758080"), "cannot be read"),
         (charge("").replace("usd", "zzz"), "`currency` is `zzz`"),

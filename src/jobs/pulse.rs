@@ -187,11 +187,11 @@ mod tests {
         pulse.works(Loop::Release);
         pulse.rests(Loop::Rescue, Duration::from_secs(3600));
         pass(1).await;
-        assert_eq!(late(&pulse), ["project", "mail", "record", "schedule", "daily", "audit"]);
+        assert_eq!(late(&pulse), ["project", "mail", "record", "schedule", "daily", "audit", "catch_up", "reconcile"]);
         pass(240).await;
         assert_eq!(
             late(&pulse),
-            ["project", "release", "mail", "record", "schedule", "daily", "audit"],
+            ["project", "release", "mail", "record", "schedule", "daily", "audit", "catch_up", "reconcile"],
             "a step takes 240 s at most"
         );
         pulse.works(Loop::Release);

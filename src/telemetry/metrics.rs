@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 28] = [
+pub const FIGURES: [Figure; 32] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -57,6 +57,8 @@ pub const FIGURES: [Figure; 28] = [
     gauge("payoutd_events_oldest_seconds", "How long the oldest event has waited to be projected"),
     gauge("payoutd_emails", "Emails that are not sent, by state"),
     gauge("payoutd_last_run_seconds", "Since the last run ended"),
+    gauge("payoutd_last_catch_up_seconds", "Since payoutd last caught up with Stripe's events"),
+    gauge("payoutd_discrepancies", "Differences from Stripe that stand, as last compared"),
     gauge("payoutd_breaker_open", "1 while calls to Stripe are stopped, else 0"),
     gauge("payoutd_loop_age_seconds", "Since each loop last turned"),
     gauge("payoutd_loop_late", "1 for a loop that should have turned by now, else 0"),
@@ -73,6 +75,8 @@ pub const FIGURES: [Figure; 28] = [
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),
+    counter("payoutd_catch_ups_total", "How often this daemon caught up with Stripe's events"),
+    counter("payoutd_events_caught_up_total", "Events that catching up found and no webhook had brought"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),
     counter("payoutd_figures_failed_total", "Scrapes for which the database could not be asked"),
 ];
@@ -136,4 +140,6 @@ fn begin() {
         }
     }
     metrics::counter!("payoutd_runs_total", "trigger" => "schedule", "outcome" => "ok").absolute(0);
+    metrics::counter!("payoutd_catch_ups_total").absolute(0);
+    metrics::counter!("payoutd_events_caught_up_total").absolute(0);
 }
