@@ -16,7 +16,7 @@ use crate::ports::{KeptRow, Span, StoreError, Turn, discrepancy_alert};
 
 /// Rows read at once.
 const PAGE: i64 = 100;
-/// Windows that a span is cut into, as long as they are neither shorter than an hour nor longer than a day: the ids of one
+/// Windows that a span is cut into, as long as they are neither shorter than six hours nor longer than a day: the ids of one
 /// window are what is in memory.
 const WINDOWS: i32 = 500;
 /// Discrepancies that an email names.
@@ -122,7 +122,7 @@ impl Jobs {
 
 /// Windows of whole seconds, oldest first.
 fn cut(span: Span) -> Vec<Span> {
-    let step = ((span.until - span.since) / WINDOWS).clamp(TimeDelta::hours(1), TimeDelta::days(1));
+    let step = ((span.until - span.since) / WINDOWS).clamp(TimeDelta::hours(6), TimeDelta::days(1));
     let step = TimeDelta::seconds(step.num_seconds());
     let (mut since, end) = (span.since.trunc_subsecs(0), span.until.trunc_subsecs(0) + TimeDelta::seconds(1));
     let mut windows = Vec::new();
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn windows_follow_each_other_and_cover_the_span() {
-        for (hours, windows) in [(1, 2), (72, 73), (24 * 366, 500), (24 * 3_660, 3_661)] {
+        for (hours, windows) in [(1, 2), (72, 13), (24 * 366, 500), (24 * 3_660, 3_661)] {
             let since = "2026-11-20T10:00:00.500Z".parse().unwrap();
             let span = Span { since, until: since + TimeDelta::hours(hours) };
             let cut = cut(span);

@@ -59,14 +59,10 @@ fn a_scrape_is_read_by_a_parser_of_its_format() {
     }
     let missing = FIGURES.iter().filter(|figure| figure.kind != Kind::Histogram);
     let missing = missing.filter(|figure| !scrape.samples.iter().any(|sample| sample.metric == figure.name));
-    let missing: Vec<&str> = missing.map(|figure| figure.name).collect();
-    let with_the_first = [
-        "payoutd_last_run_seconds",
-        "payoutd_last_catch_up_seconds",
-        "payoutd_stripe_requests_total",
-        "payoutd_api_requests_total",
-    ];
-    assert_eq!(missing, with_the_first);
+    // Catching up begins with the daemon, and may have asked Stripe by now.
+    let begins = ["payoutd_last_catch_up_seconds", "payoutd_stripe_requests_total"];
+    let missing = missing.map(|figure| figure.name).filter(|name| !begins.contains(name));
+    assert_eq!(missing.collect::<Vec<_>>(), ["payoutd_last_run_seconds", "payoutd_api_requests_total"]);
     assert_eq!(get(serving.webhooks, "/metrics").0, 404, "the world sees no figures");
     assert_eq!(get(serving.metrics, "/webhooks/stripe").0, 404);
 }

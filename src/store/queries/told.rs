@@ -138,8 +138,8 @@ pub(in crate::store) async fn keep_account(
     fact: &AccountFact,
     read_at: Option<Timestamp>,
 ) -> Result<(), TxError> {
-    let kept: Option<AccountRow> =
-        accounts::table.find(fact.id.as_str()).select(AccountRow::as_select()).first(conn).await.optional()?;
+    let row = || accounts::table.find(fact.id.as_str()).select(AccountRow::as_select());
+    let mut kept: Option<AccountRow> = locked!(row()).first(conn).await.optional()?;
     let told_at = Timestamp::from(fact.stamp.told_at);
     let capability = (
         accounts::transfers.eq(fact.transfers.word()),
@@ -148,10 +148,15 @@ pub(in crate::store) async fn keep_account(
         accounts::transfers_event_id.eq(fact.stamp.event_id.as_str()),
     );
     if kept.is_none() {
-        diesel::insert_into(accounts::table)
+        let made = diesel::insert_into(accounts::table)
             .values((accounts::stripe_account_id.eq(fact.id.as_str()), capability))
+            .on_conflict_do_nothing()
             .execute(conn)
             .await?;
+        // Somebody else has just told of it for the first time.
+        if made == 0 {
+            kept = locked!(row()).first(conn).await.optional()?;
+        }
     }
     let row = accounts::table.find(fact.id.as_str());
     let newer = |kept: &AccountRow| {
