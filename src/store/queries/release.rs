@@ -181,7 +181,8 @@ pub(in crate::store) async fn claim(
     let cases = cases::load(conn, &rows).await?;
     let known_since = continuity::known_since(conn, now).await?;
     let told = |id: PaymentId| ready.iter().find(|p| p.payment_id == id).map_or(&[][..], |p| &p.facts);
-    let known = rows.iter().map(|row| Known { told: told(PaymentId(row.id)), known_since });
+    let before = Before::load(conn, rows.iter().map(|row| row.id).collect()).await?;
+    let known = rows.iter().map(|row| Known { told: told(PaymentId(row.id)), known_since, before: &before });
     let cases = rows.iter().zip(cases).zip(known);
     let mut claimed = claim_each(conn, cases.collect(), lease, policy, now).await?;
     ledger::post(conn, &rows, policy, now).await?;
@@ -198,7 +199,6 @@ async fn claim_each(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, TxError> {
-    let before = Before::load(conn, cases.iter().map(|((row, _), _)| row.id).collect()).await?;
     let (mut claimed, mut plain) = (Vec::with_capacity(cases.len()), Vec::with_capacity(cases.len()));
     let mut touched: HashSet<MentorId> = HashSet::new();
     for ((row, mut case), known) in cases {
@@ -207,7 +207,7 @@ async fn claim_each(
         if let Some(mentor) = mentor.filter(|mentor| touched.contains(mentor) && case.position.is_none()) {
             (case.debt, case.credit) = debts::standing(conn, &mentor, case.payment.pay_currency()).await?;
         }
-        match claim_one(conn, row, &case, known, &before, lease, policy, now).await? {
+        match claim_one(conn, row, &case, known, lease, policy, now).await? {
             Claim::Plain(planned) => plain.push(*planned),
             Claim::Made(made) => {
                 touched.extend(case.payment.mentor_id.clone());
@@ -229,7 +229,7 @@ enum Claim {
 }
 
 /// What was done about payments before, whatever their rows say: two queries, however many.
-struct Before {
+pub(super) struct Before {
     /// The generation and state of the latest transfer. Only the latest can be live.
     latest: HashMap<i64, (i32, String)>,
     /// Those that went towards a debt or became credit, all of them.
@@ -256,6 +256,8 @@ pub(super) struct Known<'a> {
     pub told: &'a [Fact],
     /// Since when the database knows what was sent.
     pub known_since: DateTime<Utc>,
+    /// What was done about the payments before.
+    before: &'a Before,
 }
 
 impl Known<'_> {
@@ -282,7 +284,6 @@ async fn claim_one(
     row: &PaymentRow,
     case: &Case,
     known: Known<'_>,
-    before: &Before,
     lease: &Lease,
     policy: &Policy,
     now: DateTime<Utc>,
@@ -308,10 +309,10 @@ async fn claim_one(
     match decision {
         Decision::Release(_) if !known.has_looked(case, policy, now) => Ok(Claim::Made(unlooked(id, policy, now))),
         Decision::Release(plan) => {
-            let latest = before.latest.get(&id.0);
+            let latest = known.before.latest.get(&id.0);
             // The payment's status says otherwise only if somebody set it by hand.
             let is_live = latest.is_some_and(|(_, state)| state != OperationState::Rejected.word());
-            if is_live || before.measured.contains(&id.0) {
+            if is_live || known.before.measured.contains(&id.0) {
                 return Ok(Claim::Made(Claimed::Taken(id)));
             }
             let generation = latest.map_or(0, |(generation, _)| *generation) + 1;
