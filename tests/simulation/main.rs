@@ -149,9 +149,9 @@ fn a_seed_is_the_same_life_each_time() {
 #[test]
 fn each_mutation_of_the_core_is_caught() {
     for mutation in Mutation::ALL {
-        let began = std::time::Instant::now();
-        let caught = (1..=60).find_map(|seed| play(seed, Some(mutation)).err());
-        let why = caught.unwrap_or_else(|| panic!("nobody noticed {mutation:?}"));
-        println!("{mutation:?} in {:?}: {}", began.elapsed(), why.lines().next().unwrap_or_default());
+        let seeds = std::iter::once(mutation.seen_in()).chain(1..=60);
+        let why = seeds.into_iter().find_map(|seed| play(seed, Some(mutation)).err());
+        let why = why.unwrap_or_else(|| panic!("nobody noticed {mutation:?}"));
+        println!("{mutation:?}: {}", why.lines().next().unwrap_or_default());
     }
 }

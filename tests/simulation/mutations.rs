@@ -35,6 +35,16 @@ impl Mutation {
         Mutation::EventKeptOnceAKind,
     ];
 
+    /// A life that shows it, as lives are now. Where they have changed, another one does.
+    pub fn seen_in(self) -> u64 {
+        match self {
+            Self::KeyNotStable | Self::EventKeptOnceAKind => 1,
+            Self::FlagNotRechecked => 5,
+            Self::UnknownIsFailed => 16,
+            Self::LeaseNotFenced => 11,
+        }
+    }
+
     pub fn key(self, key: &IdempotencyKey) -> IdempotencyKey {
         match self {
             Self::KeyNotStable => {
