@@ -41,6 +41,10 @@ pub(super) const GET_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
     PRAGMA foreign_keys = ON;";
 
+/// How often a new connection is set up at most, and the time between.
+const SETUPS: u32 = 50;
+const BETWEEN_SETUPS: Duration = Duration::from_millis(20);
+
 impl Db {
     /// Prepares a pool. Does not connect yet; an SQLite file is made with mode 0600 if it is missing.
     pub(super) fn open(url: &str, connections: usize) -> Result<Self, StoreError> {
@@ -226,7 +230,15 @@ impl TxError {
 
 async fn connect_sqlite(path: String) -> ConnectionResult<SqliteConn> {
     let mut conn = SqliteConn::establish(&path).await?;
-    conn.batch_execute(SQLITE_SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // Of two who turn a new file to WAL in one moment SQLite refuses one at once, whatever the busy timeout.
+    let mut refused = 0;
+    while let Err(error) = conn.batch_execute(SQLITE_SETUP).await {
+        refused += 1;
+        if refused == SETUPS || !error.to_string().contains("locked") {
+            return Err(ConnectionError::CouldntSetupConfiguration(error));
+        }
+        tokio::time::sleep(BETWEEN_SETUPS).await;
+    }
     Ok(conn)
 }
 

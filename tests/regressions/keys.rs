@@ -82,7 +82,7 @@ on_both_databases! {
         let plan = Town::plan().with("rescue.key_max_age", "\"1s\"").with_key_lifetime_s(1);
         let town = with(db, plan).await;
         town.trouble("B-1", Fault::ResetAfterEffect);
-        // A run leaves out what somebody else has locked right then.
+        // A payment that comes of that age between its look and its claim is looked at again, with its transfers.
         let tried = async || {
             town.run().await;
             !town.operations("B-1").await.is_empty()
