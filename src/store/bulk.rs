@@ -32,7 +32,7 @@ impl<ST> Bulk<ST> {
         let (before, after) = statement.split_once(ROWS).unwrap_or((statement, ""));
         Self {
             before: format!("{before}{}", source.0),
-            rows: serde_json::json!(rows).to_string(),
+            rows: written(rows),
             after: format!("{}{after}", source.1),
             returns: PhantomData,
         }
@@ -62,12 +62,35 @@ impl<ST> Query for Bulk<ST> {
     type SqlType = ST;
 }
 
-/// Whether PostgreSQL would refuse it within rows though it takes it alone: a NUL inside of a JSON column.
-pub(super) fn has_nul(value: &Value) -> bool {
+/// Rows as JSON text. No NUL is in it: PostgreSQL refuses one in a text, and SQLite ends a text with it.
+fn written(rows: &[Value]) -> String {
+    let text = serde_json::json!(rows).to_string();
+    match text.contains(r"\u0000") {
+        true => Value::Array(rows.iter().map(without_nul).collect()).to_string(),
+        false => text,
+    }
+}
+
+fn without_nul(value: &Value) -> Value {
+    let clean = |text: &str| text.replace('\0', "\u{FFFD}");
     match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        _ => false,
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(values) => values.iter().map(without_nul).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (clean(name), without_nul(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_nul_gets_into_rows() {
+        let rows = [json!({"a\0": ["b\0c", 1, null], "d": {"e": "\0"}}), json!({"f": r"\u0000"})];
+        let clean: Value = serde_json::from_str(&written(&rows)).unwrap();
+        assert_eq!(clean, json!([{"a\u{FFFD}": ["b\u{FFFD}c", 1, null], "d": {"e": "\u{FFFD}"}}, {"f": r"\u0000"}]));
     }
 }

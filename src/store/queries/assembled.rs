@@ -1,59 +1,18 @@
-//! One payment put together from what its objects say: each object's latest telling is kept, and the row follows. Many at
-//! once are the business of `sources`.
+//! What decides how a payment is put together anew: what an object says by now, and what its row said before. Reads and
+//! writes nothing.
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::told::{StampColumns, stamp};
-use super::{Conn, disputes};
-use crate::domain::assemble::{Assembled, Standing, assemble};
+use crate::domain::assemble::{Assembled, Standing};
 use crate::domain::facts::{Says, Source, SourceKind, Stamp};
 use crate::domain::fees::Split;
-use crate::domain::ids::{ChargeId, MentorId, PaymentKey};
+use crate::domain::ids::MentorId;
 use crate::domain::money::MinorUnits;
 use crate::domain::payment::Collection;
-use crate::domain::policy::Policy;
-use crate::domain::refund::{self, RefundStanding};
 use crate::store::db::TxError;
-use crate::store::rows::{corrupt, json as read_json, utc};
-use crate::store::schema::{payment_sources as sources, payments, refunds};
+use crate::store::rows::{json as read_json, utc};
+use crate::store::schema::payments;
 use crate::store::types::Timestamp;
-
-/// Keeps what an object says if it is later than what is kept. Answers whether anything changed.
-pub(super) async fn keep_source(conn: &mut Conn, source: &Source) -> Result<bool, TxError> {
-    let columns = (sources::told_at, sources::rank, sources::event_id);
-    let kept = sources::table.find(&source.object_id).select((columns, sources::says));
-    let kept: Option<(StampColumns, serde_json::Value)> = locked!(kept).first(conn).await.optional()?;
-    let kept = match kept {
-        Some((kept_stamp, kept_says)) => {
-            Some((stamp(kept_stamp), read_json(format!("source {}", source.object_id), &kept_says)?))
-        }
-        None => None,
-    };
-    let Some(merged) = merge(source, kept) else { return Ok(false) };
-    let matters = merged.matters();
-    let Merged { newest, says, .. } = merged;
-    let value = serde_json::to_value(&says).map_err(|e| corrupt(&source.object_id, e))?;
-    let columns = (
-        sources::told_at.eq(Timestamp::from(newest.told_at)),
-        sources::rank.eq(newest.rank),
-        sources::event_id.eq(newest.event_id.into_string()),
-        sources::says.eq(value),
-    );
-    diesel::insert_into(sources::table)
-        .values((
-            sources::object_id.eq(&source.object_id),
-            sources::kind.eq(source.kind.word()),
-            sources::payment_key.eq(source.key.as_str()),
-            columns.clone(),
-        ))
-        .on_conflict(sources::object_id)
-        .do_update()
-        .set(columns)
-        .execute(conn)
-        .await?;
-    Ok(matters)
-}
 
 /// What an object says by now, from what is told of it and what is kept.
 pub(super) struct Merged {
@@ -91,36 +50,6 @@ impl Merged {
     pub(super) fn matters(&self) -> bool {
         self.changed || self.says.refunded > MinorUnits::ZERO
     }
-}
-
-/// Puts a payment together from all that is known, and writes its row.
-pub(super) async fn put_together(
-    conn: &mut Conn,
-    key: &PaymentKey,
-    policy: &Policy,
-    now: Timestamp,
-) -> Result<(), TxError> {
-    // The row is locked before its sources are read: whoever held the lock has added theirs by then.
-    let row = payments::table.filter(payments::payment_key.eq(key.as_str())).select(BeforeRow::as_select());
-    let row: Option<BeforeRow> = locked!(row).first(conn).await.optional()?;
-    let sources = sources_of(conn, key).await?;
-    let charges: Vec<String> =
-        sources.iter().filter_map(|s| s.says.charge_id.clone()).map(ChargeId::into_string).collect();
-    let refunds = refunds_of(conn, &charges).await?;
-    let kept_bps = row.as_ref().map(|row| u16::try_from(row.platform_fee_bps).unwrap_or(10_000));
-    let fee_bps = kept_bps.unwrap_or(policy.platform_fee_bps);
-    let Some(payment) = assemble(&sources, &refunds, fee_bps, policy) else { return Ok(()) };
-    let Some(row) = row else {
-        insert_payment(conn, &payment, fee_bps, now).await?;
-        return disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await;
-    };
-    let payment = payment.respecting(&row.standing()?, fee_bps, policy);
-    let new_window = row.paid_at != payment.paid_at.map(Timestamp::from);
-    update_payment(conn, row.id, &payment, new_window, now).await?;
-    if row.stripe_charge_id.is_none() && payment.charge_id.is_some() {
-        disputes::tell_of_new_charge(conn, payment.charge_id.as_ref(), policy, now).await?;
-    }
-    Ok(())
 }
 
 /// What of a payment's row decides how it is put together again.
@@ -161,79 +90,6 @@ impl BeforeRow {
     }
 }
 
-async fn sources_of(conn: &mut Conn, key: &PaymentKey) -> Result<Vec<Source>, TxError> {
-    let rows: Vec<(String, String, StampColumns, serde_json::Value)> = sources::table
-        .filter(sources::payment_key.eq(key.as_str()))
-        .select((
-            sources::object_id,
-            sources::kind,
-            (sources::told_at, sources::rank, sources::event_id),
-            sources::says,
-        ))
-        .load(conn)
-        .await?;
-    let source = |(object_id, kind, told, says): (String, String, StampColumns, serde_json::Value)| {
-        let kind = SourceKind::from_word(&kind).ok_or_else(|| corrupt(&object_id, "of no known kind"))?;
-        let says = read_json(format!("source {object_id}"), &says)?;
-        Ok(Source { object_id, kind, key: key.clone(), stamp: stamp(told), says })
-    };
-    rows.into_iter().map(source).collect()
-}
-
-async fn refunds_of(conn: &mut Conn, charges: &[String]) -> Result<Vec<RefundStanding>, TxError> {
-    if charges.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows: Vec<(i64, String, Timestamp)> = refunds::table
-        .filter(refunds::stripe_charge_id.eq_any(charges))
-        .select((refunds::amount, refunds::status, refunds::told_at))
-        .load(conn)
-        .await?;
-    let standing = |(amount, status, told_at): (i64, String, Timestamp)| RefundStanding {
-        amount: MinorUnits::new(amount).unwrap_or_default(),
-        failed: refund::failed(&status),
-        told_at: told_at.into(),
-    };
-    Ok(rows.into_iter().map(standing).collect())
-}
-
-/// The columns that a payment's objects decide. A macro, since diesel's tuples have no name.
-macro_rules! described {
-    ($p:expr) => {
-        (
-            payments::livemode.eq($p.livemode),
-            payments::collection.eq($p.collection.word()),
-            payments::stripe_payment_intent_id.eq($p.intent_id.as_ref().map(|id| id.as_str())),
-            payments::stripe_checkout_session_id.eq($p.session_id.as_ref().map(|id| id.as_str())),
-            payments::stripe_charge_id.eq($p.charge_id.as_ref().map(|id| id.as_str())),
-            payments::booking_id.eq(&$p.booking_id),
-            payments::mentor_id.eq($p.mentor_id.as_ref().map(|id| id.as_str())),
-            payments::customer_name.eq(&$p.customer_name),
-            payments::customer_email.eq(&$p.customer_email),
-            payments::currency.eq($p.currency.code()),
-            payments::settlement_currency.eq($p.settlement_currency.as_ref().map(|c| c.code())),
-            (
-                payments::settlement_amount.eq($p.settlement_amount.map(|a| a.get())),
-                payments::amount.eq($p.amount.get()),
-            ),
-            payments::platform_fee.eq($p.split.platform_fee.get()),
-            payments::mentor_amount.eq($p.split.mentor_amount.get()),
-            payments::refunded_amount.eq($p.refunded.get()),
-            payments::fee_conflict.eq(&$p.split.conflict),
-            payments::paid_at.eq($p.paid_at.map(Timestamp::from)),
-            (
-                payments::authorized_at.eq($p.authorized_at.map(Timestamp::from)),
-                payments::session_starts_at.eq($p.session_starts_at.map(Timestamp::from)),
-                payments::session_ends_at.eq($p.session_ends_at.map(Timestamp::from)),
-            ),
-            payments::charge_disputed.eq($p.charge_disputed),
-            payments::destination_charge.eq($p.destination_charge),
-            payments::transfer_group.eq(&$p.transfer_group),
-            payments::metadata.eq(serde_json::json!($p.metadata)),
-        )
-    };
-}
-
 /// Of a payment that was just recorded.
 pub(super) fn first_status(p: &Assembled) -> &'static str {
     match p.collection {
@@ -241,38 +97,4 @@ pub(super) fn first_status(p: &Assembled) -> &'static str {
         Collection::Authorized => "authorized",
         _ => "unpaid",
     }
-}
-
-async fn insert_payment(conn: &mut Conn, p: &Assembled, fee_bps: u16, now: Timestamp) -> Result<(), TxError> {
-    let status = first_status(p);
-    diesel::insert_into(payments::table)
-        .values((
-            payments::payment_key.eq(p.key.as_str()),
-            payments::status.eq(status),
-            payments::platform_fee_bps.eq(i32::from(fee_bps)),
-            payments::dispute_period_ends.eq(p.window_ends.map(Timestamp::from)),
-            payments::created_at.eq(now),
-            payments::updated_at.eq(now),
-            described!(p),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// A window that a person moved stays moved, unless the payment turns out to have been made at another time.
-async fn update_payment(
-    conn: &mut Conn,
-    id: i64,
-    p: &Assembled,
-    new_window: bool,
-    now: Timestamp,
-) -> Result<(), TxError> {
-    let row = payments::table.find(id);
-    diesel::update(row).set((described!(p), payments::updated_at.eq(now))).execute(conn).await?;
-    if new_window {
-        let ends = p.window_ends.map(Timestamp::from);
-        diesel::update(row).set(payments::dispute_period_ends.eq(ends)).execute(conn).await?;
-    }
-    Ok(())
 }

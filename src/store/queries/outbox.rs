@@ -11,7 +11,7 @@ use super::{Conn, recordset};
 use crate::domain::notice::{Outgoing, Recipient};
 use crate::domain::policy::Policy;
 use crate::ports::{DueLetter, Lease, Sent, StoreError};
-use crate::store::bulk::{self, Bulk, Columns};
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, json};
 use crate::store::schema::emails;
@@ -65,30 +65,8 @@ pub(in crate::store) async fn write(
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
     let rows = notices.iter().map(|outgoing| row(outgoing, policy, now)).collect::<Result<Vec<_>, _>>()?;
-    if rows.len() > 1 && !rows.iter().any(bulk::has_nul) {
+    if !rows.is_empty() {
         Bulk::<()>::new(WRITE, recordset(COLUMNS), &rows).execute(conn).await?;
-        return Ok(());
-    }
-    for outgoing in notices {
-        let (recipient, address, mentor) = addressed(outgoing, policy);
-        let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;
-        diesel::insert_into(emails::table)
-            .values((
-                emails::once_key.eq(&outgoing.once_key),
-                emails::merge_key.eq(&outgoing.merge_key),
-                emails::kind.eq(outgoing.notice.kind()),
-                emails::recipient.eq(recipient),
-                emails::to_address.eq(address),
-                emails::mentor_id.eq(mentor),
-                emails::payment_id.eq(outgoing.payment_id.map(|id| id.0)),
-                emails::notice.eq(notice),
-                emails::next_attempt_at.eq(Timestamp::from(now)),
-                emails::created_at.eq(Timestamp::from(now)),
-            ))
-            .on_conflict(emails::once_key)
-            .do_nothing()
-            .execute(conn)
-            .await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
 
-use super::assembled::{keep_source, put_together};
+use super::sources::put_together;
 use super::told::{self, lock_charge};
 use super::{
     Conn, adopt, disputes, is_projector, ledger, payout_ledger, recordset, requests, sources, unread, withdrawals,
@@ -18,7 +18,7 @@ use crate::domain::policy::Policy;
 use crate::ports::Projected;
 use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
-use crate::store::schema::{payments, webhook_events as events};
+use crate::store::schema::webhook_events as events;
 use crate::store::types::Timestamp;
 
 /// Projects events, many in a savepoint; one which fails does not fail the others. `false` when another daemon is at it.
@@ -152,11 +152,7 @@ pub(in crate::store) async fn apply(
     // The payment's row is locked before any other, as claiming does, so that the two cannot wait for each other.
     match fact {
         Fact::Payment(source) => {
-            let row = payments::table.filter(payments::payment_key.eq(source.key.as_str())).select(payments::id);
-            let _locked: Option<i64> = locked!(row).first(conn).await.optional()?;
-            if keep_source(conn, source).await? {
-                put_together(conn, &source.key, policy, now).await?;
-            }
+            sources::apply_together(conn, &[source], policy, now).await?;
             Ok(Some(source.key.clone()))
         }
         Fact::Refund(refund) => {

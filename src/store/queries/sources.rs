@@ -1,5 +1,5 @@
-//! What is told of many payments' objects at once: kept, and the payments put together anew, in a few statements. What one
-//! alone would be written as, it is here too; what is out of the ordinary goes its own way, in `project`.
+//! What is told of payments' objects: kept, and the payments put together anew, many in a few statements. What is told of
+//! anything else goes its own way, in `project`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -18,7 +18,7 @@ use crate::domain::money::MinorUnits;
 use crate::domain::policy::Policy;
 use crate::domain::refund::{self, RefundStanding};
 use crate::ports::Projected;
-use crate::store::bulk::{self, Bulk, Columns};
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, json as read_json};
 use crate::store::schema::{disputes as dispute_rows, payment_sources as sources, payments, refunds};
@@ -74,7 +74,7 @@ pub(super) async fn apply(
     let mut keys = Vec::with_capacity(facts.len());
     for fact in facts {
         match fact {
-            Fact::Payment(source) if facts.len() > 1 && !has_nul(source) => {
+            Fact::Payment(source) => {
                 told.push(source);
                 keys.push(Some(source.key.clone()));
             }
@@ -106,26 +106,43 @@ pub(super) async fn apply_each<'a>(
     Ok(())
 }
 
-fn has_nul(source: &Source) -> bool {
-    serde_json::to_value(&source.says).is_ok_and(|says| bulk::has_nul(&says))
-}
-
-async fn apply_together(conn: &mut Conn, told: &[&Source], policy: &Policy, now: Timestamp) -> Result<(), TxError> {
+/// Keeps what objects say, each of another payment, and puts together what changed.
+pub(super) async fn apply_together(
+    conn: &mut Conn,
+    told: &[&Source],
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), TxError> {
     if told.is_empty() {
         return Ok(());
     }
     let keys: Vec<&str> = told.iter().map(|source| source.key.as_str()).collect();
-    // The rows are locked before their sources are read: whoever held a lock has added theirs by then.
-    let rows = payments::table.filter(payments::payment_key.eq_any(&keys)).order(payments::id);
-    let rows = rows.select((payments::payment_key, BeforeRow::as_select()));
-    let rows: Vec<(String, BeforeRow)> = locked!(rows).load(conn).await?;
+    let rows = lock_rows(conn, &keys).await?;
     let mut kept = kept(conn, told).await?;
     let merged = told.iter().filter_map(|source| Some((*source, merge(source, kept.remove(&source.object_id))?)));
     let merged: Vec<(&Source, Merged)> = merged.collect();
     keep(conn, &merged).await?;
     let keys: Vec<&PaymentKey> =
         merged.iter().filter(|(_, merged)| merged.matters()).map(|(source, _)| &source.key).collect();
-    put_together(conn, &keys, rows.into_iter().collect(), policy, now).await
+    write(conn, &keys, rows, policy, now).await
+}
+
+/// Puts a payment together from all that is known by now.
+pub(super) async fn put_together(
+    conn: &mut Conn,
+    key: &PaymentKey,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), TxError> {
+    let rows = lock_rows(conn, &[key.as_str()]).await?;
+    write(conn, &[key], rows, policy, now).await
+}
+
+/// The rows of payments, locked before their sources are read: whoever held a lock has added theirs by then.
+async fn lock_rows(conn: &mut Conn, keys: &[&str]) -> Result<HashMap<String, BeforeRow>, TxError> {
+    let rows = payments::table.filter(payments::payment_key.eq_any(keys)).order(payments::id);
+    let rows = rows.select((payments::payment_key, BeforeRow::as_select()));
+    Ok(locked!(rows).load(conn).await?.into_iter().collect())
 }
 
 type SourceRow = (String, String, String, StampColumns, Value);
@@ -182,7 +199,7 @@ async fn keep(conn: &mut Conn, merged: &[(&Source, Merged)]) -> Result<(), TxErr
 }
 
 /// Puts payments together from all that is known, and writes their rows.
-async fn put_together(
+async fn write(
     conn: &mut Conn,
     keys: &[&PaymentKey],
     mut rows: HashMap<String, BeforeRow>,
