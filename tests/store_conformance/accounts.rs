@@ -1,7 +1,8 @@
 //! What is told of connected accounts, transfers and payouts.
 
 use chrono::TimeDelta;
-use payoutd::domain::ids::{AccountId, ChargeId, MentorId};
+use payoutd::domain::ids::{AccountId, ChargeId, EventId, MentorId};
+use payoutd::domain::mentor::{Capability, NOT_FOUND};
 use payoutd::ports::{MentorChange, Store};
 use serde_json::json;
 
@@ -119,6 +120,35 @@ stories! {
         }
         assert!(to_read(hour(2)).await.is_empty());
         assert_eq!(to_read(hour(2) + TimeDelta::seconds(1)).await, ["acct_m1"]);
+    }
+
+    /// Given an account that one daemon read and another did not find in the same second, then it is as it was read; and
+    /// given one of which only the capability is told after it was not found, then it is to be read again.
+    async fn an_account_that_was_not_found(w: World) {
+        let learn = async |event: Event, found: bool| {
+            let payoutd::domain::facts::Fact::Account(mut fact) = event.fact() else { panic!("an account") };
+            if let (Some(details), false) = (&mut fact.details, found) {
+                fact.transfers = Capability::Inactive;
+                fact.stamp.rank = i16::MIN;
+                (details.details_submitted, details.disabled_reason) = (false, Some(NOT_FOUND.into()));
+            }
+            fact.stamp.event_id = EventId::new("");
+            w.store.learn_account(fact, hour(2)).await.expect("learned");
+        };
+        for (name, first) in [("m1", true), ("m2", false)] {
+            w.mentor(name).await;
+            for found in [first, !first] {
+                learn(account(name, "active").told("account.updated", hour(1)), found).await;
+            }
+            let row = format!("accounts WHERE stripe_account_id = 'acct_{name}'");
+            let row = w.sql.row("transfers, disabled_reason", &row).await;
+            assert_eq!(row, [json!("active"), json!(null)], "found first: {first}");
+        }
+        learn(account("m1", "active").told("account.updated", hour(2)), false).await;
+        w.hears([capability_updated("active", 180)]).await;
+        assert_eq!(w.sql.value("transfers", "accounts WHERE stripe_account_id = 'acct_m1'").await, json!("active"));
+        let again = w.store.accounts_to_read(hour(4), 10).await.expect("read");
+        assert_eq!(again, [AccountId::new("acct_m1")]);
     }
 
     /// Given disputes of which nothing was heard for long, then Stripe is to be asked about those that are not over, the

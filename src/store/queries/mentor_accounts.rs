@@ -5,12 +5,13 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::ids::AccountId;
+use crate::domain::mentor::NOT_FOUND;
 use crate::store::db::TxError;
 use crate::store::schema::{accounts, holds, mentors};
 use crate::store::types::Timestamp;
 
-/// Accounts of mentors that Stripe has not told of; and, longer ago than `stale_before`, those that were not active when
-/// last told of and those whose mentors are held for what Stripe said.
+/// Accounts of mentors that Stripe has not told of; and, longer ago than `stale_before`, those that were not active or not
+/// found when last told of and those whose mentors are held for what Stripe said.
 pub(in crate::store) async fn to_read(
     conn: &mut Conn,
     stale_before: Timestamp,
@@ -27,7 +28,7 @@ pub(in crate::store) async fn to_read(
         .await?;
     let of_mentor = mentors::table.filter(mentors::stripe_account_id.eq(accounts::stripe_account_id.nullable()));
     let stale: Vec<String> = accounts::table
-        .filter(accounts::transfers.ne("active"))
+        .filter(accounts::transfers.ne("active").nullable().or(accounts::disabled_reason.eq(NOT_FOUND)))
         .filter(accounts::transfers_told_at.lt(stale_before))
         .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
         .filter(diesel::dsl::exists(of_mentor))

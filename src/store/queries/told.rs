@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::facts::{AccountFact, DisputeFact, PayoutFact, RefundFact, Stamp, TransferFact};
 use crate::domain::ids::{AccountId, ChargeId, EventId, PaymentKey};
+use crate::domain::mentor::NOT_FOUND;
 use crate::domain::outcome::what_stands;
 use crate::store::db::TxError;
 use crate::store::rows::AccountRow;
@@ -167,8 +168,12 @@ pub(in crate::store) async fn keep_account(
         diesel::update(row).set(capability).execute(conn).await?;
     }
     let details_kept = kept.as_ref().and_then(|k| k.details_told_at.zip(k.details_event_id.clone()));
+    // Whoever was told of it in the second in which somebody else did not find it has found it.
+    let found = kept
+        .as_ref()
+        .is_some_and(|k| k.disabled_reason.as_deref() == Some(NOT_FOUND) && k.details_told_at == Some(told_at));
     let later = details_kept.is_none_or(|kept| (told_at, fact.stamp.event_id.as_str()) > (kept.0, kept.1.as_str()));
-    if let (Some(details), true) = (&fact.details, later) {
+    if let (Some(details), true) = (&fact.details, later || found) {
         // An account that left and is told of later has come back.
         let deauthorized = kept.and_then(|k| k.deauthorized_at).filter(|left| *left >= told_at);
         diesel::update(row)
