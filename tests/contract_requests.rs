@@ -8,8 +8,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonschema::Validator;
+use payoutd::domain::discrepancy::Compared;
 use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
+use payoutd::domain::heard::HEARD;
 use payoutd::domain::ids::{
     AccountId, ChargeId, IdempotencyKey, IntentId, MentorId, PaymentId, RequestId, WithdrawalId,
 };
@@ -17,7 +19,7 @@ use payoutd::domain::money::{Currency, MinorUnits};
 use payoutd::domain::onboarding::{AccountOrder, AccountType, ScheduleOrder};
 use payoutd::domain::operation::{IntentOrder, Order, RefundOrder, TransferOrder};
 use payoutd::domain::withdrawal::{PayoutOrder, Speed};
-use payoutd::ports::{NewAccountLink, StripeGateway};
+use payoutd::ports::{NewAccountLink, Span, StripeGateway};
 use payoutd::stripe::API_VERSION;
 use scripted_server::{Act, ScriptedServer, Seen, client, settings};
 use serde::Deserialize;
@@ -60,26 +62,30 @@ async fn requests() -> Vec<Seen> {
     let manual = json!({ "id": "acct_1", "settings": { "payouts": { "schedule": { "interval": "manual" } } } });
     let charge =
         json!({ "id": "ch_1", "livemode": false, "amount": 1, "created": 1, "currency": "usd", "status": "failed" });
-    let server = ScriptedServer::start([
-        Act::json(200, &transfer),
-        page(&transfer, true),
-        page(&transfer, false),
-        page(&dispute, true),
-        page(&dispute, false),
-        Act::json(200, &charge),
-        Act::json(200, json!({ "id": "acct_1" })),
-        Act::json(200, &refund),
-        page(&refund, true),
-        page(&refund, false),
-        Act::json(200, intent("succeeded")),
-        Act::json(200, intent("succeeded")),
-        Act::json(200, intent("canceled")),
-        Act::json(200, json!({ "id": "po_1", "amount": 5_000, "currency": "usd", "status": "pending" })),
-        Act::json(200, json!({ "id": "acct_1" })),
-        Act::json(200, &manual),
-        Act::json(200, json!({ "available": [{ "amount": 1, "currency": "usd" }] })),
-        Act::json(200, json!({ "url": "https://example.com/x", "expires_at": 1 })),
-    ])
+    let server = ScriptedServer::start(
+        [
+            Act::json(200, &transfer),
+            page(&transfer, true),
+            page(&transfer, false),
+            page(&dispute, true),
+            page(&dispute, false),
+            Act::json(200, &charge),
+            Act::json(200, json!({ "id": "acct_1" })),
+            Act::json(200, &refund),
+            page(&refund, true),
+            page(&refund, false),
+            Act::json(200, intent("succeeded")),
+            Act::json(200, intent("succeeded")),
+            Act::json(200, intent("canceled")),
+            Act::json(200, json!({ "id": "po_1", "amount": 5_000, "currency": "usd", "status": "pending" })),
+            Act::json(200, json!({ "id": "acct_1" })),
+            Act::json(200, &manual),
+            Act::json(200, json!({ "available": [{ "amount": 1, "currency": "usd" }] })),
+            Act::json(200, json!({ "url": "https://example.com/x", "expires_at": 1 })),
+        ]
+        .into_iter()
+        .chain((0..LISTS).map(|_| Act::json(200, json!({ "data": [], "has_more": false })))),
+    )
     .await;
     let client = client(settings(&server.base));
     let (key, charge) = (IdempotencyKey::new("payoutd:transfer:pi_1:0"), ChargeId::new("ch_1"));
@@ -109,7 +115,23 @@ async fn requests() -> Vec<Seen> {
         }
     }
     on_accounts(&client, &key).await;
+    lists(&client).await;
     server.seen()
+}
+
+/// How many lists by time are asked for.
+const LISTS: usize = HEARD.len() + 3;
+
+/// What is asked to catch up and to compare. The data has no list of payouts.
+async fn lists(client: &impl StripeGateway) {
+    let since = chrono::DateTime::<chrono::Utc>::UNIX_EPOCH;
+    let span = Span { since, until: since + chrono::TimeDelta::days(1) };
+    for types in HEARD {
+        client.events(types, span, Some("evt_1")).await.result.unwrap();
+    }
+    for what in [Compared::Transfer, Compared::Refund, Compared::Dispute] {
+        client.made(what, span, Some("id_1")).await.result.unwrap();
+    }
 }
 
 /// What is asked of connected accounts.
@@ -198,7 +220,7 @@ fn query_schema(described: &Value) -> Value {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-/// Decodes a form or query the way Stripe does, `a[b]=c` and `a[0]=c` included, with numbers where the schema has them.
+/// Decodes a form or query the way Stripe does, `a[b]=c`, `a[0]=c` and `a[]=c` included, with numbers where the schema has them.
 fn decode(encoded: &str, schema: &Value) -> Value {
     let mut object = Map::new();
     for (name, value) in url::form_urlencoded::parse(encoded.as_bytes()) {
@@ -213,12 +235,19 @@ fn decode(encoded: &str, schema: &Value) -> Value {
             (None, _) => assert!(object.insert(outer.into(), value).is_none(), "{name} twice"),
             (Some(index), Some("array")) => {
                 let list = object.entry(outer).or_insert_with(|| json!([])).as_array_mut().unwrap();
-                assert_eq!(index, list.len().to_string(), "{name} out of order");
+                assert!(index.is_empty() || index == list.len().to_string(), "{name} out of order");
                 list.push(value);
             }
             (Some(path), _) => {
                 let (names, inside) = (path.split("]["), object.entry(outer).or_insert_with(|| json!({})));
-                let value = if value == "true" { json!(true) } else { value };
+                let range = of["anyOf"].as_array().is_some_and(|forms| forms.contains(&json!({ "type": "integer" })));
+                let value = match value.as_str() {
+                    Some("true") => json!(true),
+                    Some(number) if range => {
+                        json!(number.parse::<i64>().unwrap_or_else(|_| panic!("{name} is {number}")))
+                    }
+                    _ => value,
+                };
                 *names.fold(inside, |place, name| &mut place[name]) = value;
             }
         }
@@ -260,6 +289,7 @@ async fn what_payoutd_sends_is_what_stripe_takes() {
         ("GET /v1/balance", false),
         ("GET /v1/charges/{charge}", false),
         ("GET /v1/disputes", true),
+        ("GET /v1/events", true),
         ("GET /v1/payment_intents/{intent}", false),
         ("GET /v1/refunds", true),
         ("GET /v1/transfers", true),

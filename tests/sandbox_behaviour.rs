@@ -515,6 +515,10 @@ async fn events_are_listed_by_type_and_time_and_name_their_request() {
     let two = stripe.get("/v1/events?types[]=charge.*&types[]=payment_intent.succeeded").await;
     assert_eq!(two.ids().len(), 3);
     assert_eq!(stripe.get(&format!("/v1/events?created[gt]={START}")).await.ids().len(), 1);
+    let types = |many| "types[]=charge.refunded&".repeat(many);
+    assert_eq!(stripe.get(&format!("/v1/events?{}", types(20))).await.status, 200);
+    let refused = stripe.get(&format!("/v1/events?{}", types(21))).await;
+    assert_eq!((refused.status, refused.json()["error"]["param"].clone()), (400, json!("types")));
     let paid: Vec<Value> = stripe.sandbox.events().iter().map(|event| event.json()["request"]["id"].clone()).collect();
     assert_eq!(paid[0], Value::Null, "no API request caused the customer's payment");
 }

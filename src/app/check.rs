@@ -4,6 +4,7 @@
 mod accounts;
 mod configuration;
 mod database;
+mod events;
 mod listen;
 mod mail;
 mod schedule;
@@ -82,6 +83,7 @@ pub async fn check(gathered: &Gathered) -> Vec<Finding> {
                 "schedule",
                 "database",
                 "stripe",
+                "stripe events",
                 "listener",
                 "cron endpoint",
                 "api",
@@ -95,11 +97,13 @@ pub async fn check(gathered: &Gathered) -> Vec<Finding> {
     let (database, stripe, listeners, mail) =
         tokio::join!(database::look(config), stripe::look(config), listen::look(config), mail::look(config));
     let accounts = accounts::look(database.usable.as_ref(), stripe.usable.as_ref()).await;
+    let events = events::look(stripe.usable.as_ref()).await;
     findings.extend(secrets::look(config));
     findings.push(state_dir::look(config));
     findings.extend(schedule::look(config));
     findings.extend(database.findings);
     findings.extend(stripe.findings);
+    findings.push(events);
     findings.extend(listeners);
     findings.push(mail);
     findings.extend(accounts);

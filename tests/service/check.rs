@@ -177,7 +177,18 @@ async fn a_key_that_stripe_does_not_take() {
     checked.fails_only("stripe");
     checked.says("stripe", "fail", &["does not take the key", "STRIPE_SECRET_KEY"]);
     checked.says("stripe mode", "skipped", &["key"]);
+    checked.says("stripe events", "skipped", &["key"]);
     checked.says("accounts", "skipped", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_not_list_events() {
+    let balance = Act::json(200, r#"{"object":"balance","livemode":false}"#);
+    let no = Act::json(403, r#"{"error":{"type":"invalid_request_error","message":"no"}}"#);
+    let stripe = ScriptedServer::start([balance, no]).await;
+    let checked = Checked::of(&world(stripe.base.as_str(), "transport = \"file\""));
+    checked.fails_only("stripe events");
+    checked.says("stripe events", "fail", &["may not list events", "let the restricted key read events"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
