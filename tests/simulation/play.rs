@@ -35,9 +35,9 @@ pub struct Life {
     pub trace: Vec<String>,
 }
 
-struct Booking {
+pub struct Booking {
     name: String,
-    charge: String,
+    pub charge: String,
     amount: i64,
     refunded: i64,
     dispute: Option<(String, DisputeStatus)>,
@@ -46,26 +46,26 @@ struct Booking {
 
 pub struct Play {
     chance: Chance,
-    time: Arc<Time>,
-    stripe: stripe::Shared,
-    storage: Arc<Shared>,
-    faults: Arc<AtomicBool>,
+    pub time: Arc<Time>,
+    pub stripe: stripe::Shared,
+    pub storage: Arc<Shared>,
+    pub faults: Arc<AtomicBool>,
     delivered: Delivered,
     policy: Arc<Policy>,
     daemons: Vec<Daemon>,
     mentors: Vec<String>,
-    bookings: Vec<Booking>,
+    pub bookings: Vec<Booking>,
     flagged: BTreeMap<String, Vec<(u64, Option<u64>)>>,
     auditor: Auditor,
     /// Events to be delivered, and when.
     on_the_way: VecDeque<(i64, String)>,
     told: usize,
     started: u64,
-    life: Life,
+    pub life: Life,
     _dir: tempfile::TempDir,
 }
 
-const STEPS: u64 = 70;
+const STEPS: u64 = 40;
 
 /// Lives one life. The error says what went wrong, with the trace up to there.
 pub fn play(seed: u64, mutation: Option<Mutation>) -> Result<Life, String> {
@@ -79,7 +79,7 @@ pub fn play(seed: u64, mutation: Option<Mutation>) -> Result<Life, String> {
 }
 
 impl Play {
-    fn new(seed: u64, mutation: Option<Mutation>) -> Play {
+    pub fn new(seed: u64, mutation: Option<Mutation>) -> Play {
         let mut chance = Chance::new(seed);
         let dir = tempfile::Builder::new().prefix("payoutd-sim-").tempdir_in(crate::memory()).expect("a directory");
         let path = dir.path().join("payoutd.db").to_string_lossy().into_owned();
@@ -87,7 +87,7 @@ impl Play {
         let policy = Arc::new(crate::policy());
         let backstage = crate::backstage();
         let guard = backstage.enter();
-        let database = Database::open_with(&format!("sqlite://{path}"), 2, policy.clone()).expect("a database");
+        let database = Database::open_with(&format!("sqlite://{path}"), 1, policy.clone()).expect("a database");
         drop(guard);
         let settings = Settings {
             source_limit: SourceLimit::ChargeAmount,
@@ -155,7 +155,7 @@ impl Play {
         self.life.trace.push(format!("{at:>7} {what}"));
     }
 
-    fn mentor(&mut self, number: usize) {
+    pub fn mentor(&mut self, number: usize) {
         let id = format!("mentor-{number}");
         let account = self.core(|core, now| core.add_account(now, NewAccount::default())).expect("a free id");
         let change = MentorChange {
@@ -185,7 +185,7 @@ impl Play {
         }
     }
 
-    fn customer_pays(&mut self) {
+    pub fn customer_pays(&mut self) {
         let name = format!("B{}", self.bookings.len());
         let mentor = self.mentors[self.chance.index(self.mentors.len())].clone();
         let amount = 100 + i64::try_from(self.chance.below(20_000)).expect("small");
@@ -319,7 +319,7 @@ impl Play {
         self.core(|core, _| core.add_fault(FaultRule::times(times, of, fault)));
     }
 
-    fn starts(&mut self) {
+    pub fn starts(&mut self) {
         if self.daemons.len() >= 2 {
             return;
         }
@@ -391,7 +391,7 @@ impl Play {
         chrono::DateTime::from_timestamp_millis(self.time.now_ms()).expect("a time")
     }
 
-    fn core<T>(&self, act: impl FnOnce(&mut payoutd::app::sandbox::Core, i64) -> T) -> T {
+    pub fn core<T>(&self, act: impl FnOnce(&mut payoutd::app::sandbox::Core, i64) -> T) -> T {
         act(&mut self.stripe.lock().expect("no panic").core, self.time.now_s())
     }
 
@@ -443,7 +443,7 @@ impl Play {
     }
 
     /// Time passes, and everybody is kicked: it is another minute.
-    fn passes(&mut self, ms: i64) -> Result<(), String> {
+    pub fn passes(&mut self, ms: i64) -> Result<(), String> {
         self.time.passes(ms);
         self.stripe.lock().expect("no panic").goes_on(self.time.now_s());
         for daemon in &mut self.daemons {
@@ -486,6 +486,13 @@ impl Play {
         }
     }
 
+    /// Whatever is on the way arrives next.
+    pub fn post_arrives(&mut self) {
+        for (at, _) in &mut self.on_the_way {
+            *at = 0;
+        }
+    }
+
     fn auditor_looks(&mut self) -> Result<(), String> {
         let stripe = self.stripe.lock().expect("no panic");
         let claims = self.storage.claims.lock().expect("no panic");
@@ -518,9 +525,7 @@ impl Play {
                 }
             }
         }
-        for (at, _) in &mut self.on_the_way {
-            *at = 0;
-        }
+        self.post_arrives();
         let mut hours = 0;
         loop {
             for index in 0..self.bookings.len() {
@@ -528,13 +533,11 @@ impl Play {
                     self.flags(index, false);
                 }
             }
-            self.passes(4 * 3_600_000)?;
+            self.passes(8 * 3_600_000)?;
             self.goes_on(1_000)?;
-            for (at, _) in &mut self.on_the_way {
-                *at = 0;
-            }
+            self.post_arrives();
             self.lift_and_retry();
-            hours += 4;
+            hours += 8;
             if hours > 76 && self.rests() {
                 return Ok(());
             }
