@@ -366,6 +366,17 @@ tables! {
         seen_at -> Instant,
         closed_at -> Nullable<Instant>,
     }
+    retention (kind) {
+        kind -> Text,
+        removed_before -> Instant,
+        removed -> BigInt,
+    }
+    payment_counts (id) {
+        id -> BigInt,
+        status -> Text,
+        hold_reasons -> Text,
+        payments -> BigInt,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
