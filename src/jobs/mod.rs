@@ -99,6 +99,8 @@ pub struct Jobs {
     pulse: Arc<Pulse>,
     /// Once cancelled, nothing new is begun; what is under way ends.
     stop: CancellationToken,
+    /// Events projected in one transaction.
+    batch_size: project::BatchSize,
     /// One run at a time.
     runs: Runs,
     /// Where a run goes on when whoever asked for it has left.
@@ -157,6 +159,7 @@ impl Jobs {
             signals: Signals::default(),
             pulse,
             stop: parts.stop,
+            batch_size: project::BatchSize::default(),
             runs: Runs::default(),
             tasks: tasks.clone(),
         })
