@@ -19,6 +19,7 @@ mod onboarding;
 mod origin;
 mod reader;
 mod require;
+mod retention;
 mod running;
 mod session;
 mod smtp;
@@ -45,6 +46,7 @@ pub use onboarding::Onboarding;
 pub use origin::{ConfigError, Origin, Problem};
 pub use reader::Shown;
 pub use require::{MailParts, MailTransport, ServeParts, StripeParts};
+pub use retention::{Keep, Retention};
 pub use running::{Breaker, Log, LogFormat, Metrics, Rescue, Retry, Shutdown, Webhook};
 pub use session::{Cancellation, Capture, Tier};
 pub use smtp::{SmtpTls, SmtpUrl};
@@ -100,6 +102,8 @@ pub struct Config {
     pub catch_up: CatchUp,
     /// The daily comparison with Stripe.
     pub reconcile: Reconcile,
+    /// Removing what nobody needs any more.
+    pub retention: Retention,
     /// Names to look for in Stripe's metadata.
     pub metadata: Metadata,
     /// Smallest amount to pay, in minor units by lower-case currency.
@@ -195,6 +199,7 @@ impl Config {
             audit: Audit::read(r),
             catch_up: CatchUp::read(r),
             reconcile: Reconcile::read(r),
+            retention: Retention::read(r),
             metadata: Metadata::read(r),
             minimums: money::read_minimums(r),
             withdrawal_minimums: onboarding::read_minimums(r),
@@ -227,6 +232,7 @@ impl Config {
         self.audit.check(self.release.time_zone, &mut c);
         self.catch_up.check(&mut c);
         self.reconcile.check(self.release.time_zone, &mut c);
+        self.retention.check(self.release.time_zone, &mut c);
         self.metadata.check(&mut c);
         money::check_minimums(&self.minimums, &mut c);
         onboarding::check_minimums(&self.withdrawal_minimums, &mut c);

@@ -20,6 +20,8 @@ mod away;
 mod carry;
 #[path = "store_conformance/constraints.rs"]
 mod constraints;
+#[path = "store_conformance/counts.rs"]
+mod counts;
 #[path = "store_conformance/decision.rs"]
 mod decision;
 #[path = "store_conformance/desk.rs"]
@@ -48,6 +50,8 @@ mod plans;
 mod projection;
 #[path = "store_conformance/requests.rs"]
 mod requests;
+#[path = "store_conformance/retention.rs"]
+mod retention;
 #[path = "store_conformance/triggers.rs"]
 mod triggers;
 #[path = "store_conformance/withdrawals.rs"]

@@ -72,6 +72,14 @@ async fn grow(database: &Database, next: &mut usize, to: usize, status: &str) {
                    WHERE next_check_at IS NOT NULL; COMMIT";
         database.run(sql).await;
     }
+    // Triggers were passed over.
+    database
+        .run(
+            "TRUNCATE payment_counts; INSERT INTO payment_counts (status, hold_reasons, payments)
+             SELECT status, CASE status WHEN 'held' THEN hold_reasons ELSE '' END, count(*) FROM payments
+             WHERE status <> 'transferred' GROUP BY 1, 2",
+        )
+        .await;
     database.settle().await;
 }
 

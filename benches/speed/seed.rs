@@ -182,6 +182,7 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
              JOIN ledger_entries AS e ON e.journal_id = j.id
              WHERE p.payment_key IN (SELECT 'pi_bench_' || n FROM generate_series({from}, {to}) AS n)
              ORDER BY k.id;
+             INSERT INTO payment_counts (status, hold_reasons, payments) VALUES ('pending', '', {to} - {from} + 1);
              COMMIT;",
             names = columns.join(", "),
             copied = copied.join(", "),

@@ -21,6 +21,7 @@ use crate::domain::holding::LetterPolicy;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::onboarding::OnboardingPolicy;
 use crate::domain::policy::{MetadataNames, Policy, RetryPolicy, SendingPolicy};
+use crate::domain::retention::RetentionPolicy;
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::domain::withdrawal::WithdrawalPolicy;
@@ -287,6 +288,14 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             digest: daily(&config.mail.digest, config.release.time_zone)?,
             audit: daily(&config.audit.schedule, config.release.time_zone)?,
             reconcile: daily(&config.reconcile.schedule, config.release.time_zone)?,
+            retention: daily(&config.retention.schedule, config.release.time_zone)?,
+        },
+        retention: RetentionPolicy {
+            events: config.retention.events.time(),
+            attempts: config.retention.attempts.time(),
+            emails: config.retention.emails.time(),
+            api_writes: config.retention.api_writes.time(),
+            runs: config.retention.runs.time(),
         },
         catch_up: CatchUpSettings { interval: config.catch_up.interval, max_age: config.catch_up.max_age },
         reconcile_days: config.reconcile.days,

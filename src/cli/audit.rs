@@ -20,7 +20,8 @@ const PAGE: i64 = 500;
 
 #[derive(Debug, Args)]
 pub(super) struct AuditArgs {
-    /// Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL
+    /// Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL; and count
+    /// payments anew for `payoutd status`
     #[arg(long)]
     repair: bool,
     /// Have an email written to the admin when anything differs, at most one a day
@@ -92,6 +93,10 @@ async fn repair(database: &Database, total: i64) -> Result<i64> {
         bar.inc(page.looked_at.unsigned_abs());
     }
     bar.finish_and_clear();
+    let wrong = database.recount().await?;
+    if wrong > 0 {
+        tracing::info!(wrong, "counts of payments were set right");
+    }
     Ok(posted)
 }
 

@@ -34,6 +34,7 @@ pub(super) async fn run(config: &Config, args: RunArgs) -> Result<()> {
     // Without a daemon nobody else would see to these.
     worker.jobs.rescue().await?;
     while worker.jobs.send_mail().await? > 0 {}
+    worker.jobs.fold_counts().await?;
     let Worker { jobs, tasks, .. } = worker;
     drop(jobs);
     tasks.close();

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Output, show};
 use crate::app;
 use crate::config::Config;
-use crate::ports::{Clock, StatusFigures, Store};
+use crate::ports::{Clock, StatusFigures, Store, counted};
 
 pub(super) async fn status(config: &Config, output: Output) -> Result<()> {
     let database = app::existing_database(config).await?;
@@ -29,15 +29,15 @@ fn print(config: &Config, figures: &StatusFigures) {
     if figures.discrepancies > 0 {
         outln!("Differs    {} (payoutd reconcile)", figures.discrepancies);
     }
-    outln!("Due now    {}", figures.due);
+    outln!("Due now    {}", counted(figures.due));
     if figures.near_limit > 0 {
-        outln!("Near limit {} (payoutd payments --near-limit)", figures.near_limit);
+        outln!("Near limit {} (payoutd payments --near-limit)", counted(figures.near_limit));
     }
-    section("Payments that are not paid", &figures.payments);
-    section("Held, by reason (one payment may have several)", &figures.held);
-    section("Operations under way", &figures.operations);
-    section("Events that are not projected", &figures.events);
-    section("Emails that are not sent", &figures.emails);
+    section("Payments that are not paid", &figures.payments, i64::to_string);
+    section("Held, by reason (one payment may have several)", &figures.held, i64::to_string);
+    section("Operations under way", &figures.operations, |count| counted(*count));
+    section("Events that are not projected", &figures.events, |count| counted(*count));
+    section("Emails that are not sent", &figures.emails, |count| counted(*count));
 }
 
 fn caught_up(figures: &StatusFigures) -> String {
@@ -49,13 +49,13 @@ fn caught_up(figures: &StatusFigures) -> String {
     format!("{}: {found} {events} that no webhook had brought", show::time(at))
 }
 
-fn section(title: &str, figures: &BTreeMap<String, i64>) {
+fn section(title: &str, figures: &BTreeMap<String, i64>, written: fn(&i64) -> String) {
     outln!("\n{title}");
     if figures.is_empty() {
         outln!("  none");
     }
     let widest = figures.keys().map(String::len).max().unwrap_or(0);
     for (name, count) in figures {
-        outln!("  {:<widest$}  {count:>8}", name);
+        outln!("  {name:<widest$}  {:>8}", written(count));
     }
 }

@@ -19,6 +19,8 @@ words!(
         Audit = "audit",
         /// This database is compared with Stripe.
         Reconcile = "reconcile",
+        /// What nobody needs any more is removed.
+        Retention = "retention",
     }
 );
 

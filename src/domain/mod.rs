@@ -46,6 +46,7 @@ pub mod release;
 pub mod report;
 pub mod request;
 pub mod rescue;
+pub mod retention;
 pub mod retry;
 pub mod session;
 pub mod settle;

@@ -34,6 +34,8 @@ pub struct DailySchedules {
     pub audit: Option<Timetable>,
     /// The comparison with Stripe; `None` when it is off.
     pub reconcile: Option<Timetable>,
+    /// Removing what nobody needs any more; `None` when it is off.
+    pub retention: Option<Timetable>,
 }
 
 impl DailySchedules {
@@ -43,6 +45,7 @@ impl DailySchedules {
             Chore::Digest => self.digest.as_ref(),
             Chore::Audit => self.audit.as_ref(),
             Chore::Reconcile => self.reconcile.as_ref(),
+            Chore::Retention => self.retention.as_ref(),
         }
     }
 }
@@ -84,6 +87,7 @@ impl Jobs {
             Chore::PlatformLimit => self.look_at_the_limit(&mut turn).await?,
             Chore::Audit => self.look_at_the_books(&mut turn).await?,
             Chore::Reconcile => self.reconcile_daily(&mut turn).await?,
+            Chore::Retention => self.remove_old(&mut turn).await?,
         };
         let Some((notices, note)) = done else {
             // Whoever comes next need not wait for the lease to run out.
@@ -174,4 +178,4 @@ impl Jobs {
 }
 
 /// What a chore came to; `None` when it was given up, to be taken up again.
-type Done = Option<(Vec<Outgoing>, String)>;
+pub(super) type Done = Option<(Vec<Outgoing>, String)>;

@@ -1,4 +1,4 @@
-//! The loops that do the work: project, release, submit, rescue, mail, schedule, daily. They meet Stripe, the database, mail
+//! The loops that do the work: project, release, submit, rescue, mail, schedule, daily, upkeep. They meet Stripe, the database, mail
 //! and time only through `ports`, and decide nothing about money: they ask `domain`, and do what it answers.
 
 mod accounts;
@@ -17,9 +17,11 @@ mod record;
 mod release;
 mod rescue;
 mod resolve;
+mod retention;
 mod runs;
 mod schedule;
 mod submit;
+mod upkeep;
 mod withdrawals;
 
 pub use breaker::SharedBreaker;
@@ -45,6 +47,7 @@ use self::runs::Runs;
 use crate::domain::breaker::BreakerPolicy;
 use crate::domain::digest::Chore;
 use crate::domain::policy::Policy;
+use crate::domain::retention::RetentionPolicy;
 use crate::domain::timetable::Timetable;
 use crate::ports::{Chores, Clock, Lease, Mailer, Store, StripeGateway};
 
@@ -73,6 +76,8 @@ pub struct Settings {
     pub daily: DailySchedules,
     /// How many days back the daily comparison with Stripe goes.
     pub reconcile_days: u32,
+    /// How long is kept what nobody needs any more.
+    pub retention: RetentionPolicy,
     /// When Stripe is asked for events that no webhook brought.
     pub catch_up: CatchUpSettings,
     /// What Stripe has to know of the platform when a mentor is onboarded.
@@ -94,6 +99,8 @@ pub struct Jobs {
     pulse: Arc<Pulse>,
     /// Once cancelled, nothing new is begun; what is under way ends.
     stop: CancellationToken,
+    /// Events projected in one transaction.
+    batch_size: project::BatchSize,
     /// One run at a time.
     runs: Runs,
     /// Where a run goes on when whoever asked for it has left.
@@ -152,6 +159,7 @@ impl Jobs {
             signals: Signals::default(),
             pulse,
             stop: parts.stop,
+            batch_size: project::BatchSize::default(),
             runs: Runs::default(),
             tasks: tasks.clone(),
         })
@@ -165,6 +173,8 @@ impl Jobs {
         tasks.spawn(daily::keep_daily(self.clone(), Loop::Daily, &[Chore::PlatformLimit, Chore::Digest]));
         tasks.spawn(daily::keep_daily(self.clone(), Loop::Audit, &[Chore::Audit]));
         tasks.spawn(daily::keep_daily(self.clone(), Loop::Reconcile, &[Chore::Reconcile]));
+        tasks.spawn(daily::keep_daily(self.clone(), Loop::Retention, &[Chore::Retention]));
+        tasks.spawn(upkeep::keep_in_shape(self.clone()));
     }
 
     /// The same without what is scheduled, since the schedule's ticks come by the machine's own clock: runs are kicked

@@ -2,6 +2,7 @@
 //! error, and is tried again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,11 +11,43 @@ use super::{Jobs, Loop, span};
 use crate::domain::event;
 use crate::ports::{Projected, StoreError, Unprojected};
 
-const BATCH: i64 = 100;
+/// Events in one transaction, at most.
+const MOST: i64 = 100;
+/// And at first.
+const FIRST: i64 = 8;
 /// How long to wait when there is nothing to do, should the hint get lost.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long to wait when the database is away, or another daemon projects.
 const AWAY: Duration = Duration::from_secs(1);
+
+/// How many events are projected in one transaction. A few after a start or an error, then twice as many each time: a daemon that
+/// is killed again and again before it gets through a large batch would not get anywhere, ever.
+#[derive(Debug)]
+pub(super) struct BatchSize(AtomicI64);
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self(AtomicI64::new(FIRST))
+    }
+}
+
+impl BatchSize {
+    fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// So many were projected.
+    fn went_well(&self, events: usize) {
+        let size = self.get();
+        if i64::try_from(events).is_ok_and(|events| events >= size) {
+            self.0.store((size * 2).min(MOST), Ordering::Relaxed);
+        }
+    }
+
+    fn failed(&self) {
+        self.0.store(FIRST, Ordering::Relaxed);
+    }
+}
 
 pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
     let _life = jobs.life(Loop::Project);
@@ -42,8 +75,18 @@ pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
 
 /// Projects the next events. Answers how many, or `None` when another daemon is at it.
 pub(super) async fn project_batch(jobs: &Jobs) -> Result<Option<usize>, StoreError> {
+    let projected = project_some(jobs, jobs.batch_size.get()).await;
+    match &projected {
+        Ok(Some(events)) => jobs.batch_size.went_well(*events),
+        Ok(None) => {}
+        Err(_) => jobs.batch_size.failed(),
+    }
+    projected
+}
+
+async fn project_some(jobs: &Jobs, limit: i64) -> Result<Option<usize>, StoreError> {
     let now = jobs.clock.now();
-    let events = jobs.store.unprojected(BATCH, now).await?;
+    let events = jobs.store.unprojected(limit, now).await?;
     let count = events.len();
     if count == 0 {
         return Ok(Some(0));
@@ -74,4 +117,55 @@ fn read(event: Unprojected, now: DateTime<Utc>) -> Projected {
 fn retry_wait(attempts: i32) -> Duration {
     let doubled = 5_u64.checked_shl(attempts.unsigned_abs()).unwrap_or(u64::MAX);
     Duration::from_secs(doubled.clamp(5, 3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of batches that all go well and are full.
+    fn sizes(batches: usize, size: &BatchSize) -> Vec<i64> {
+        let turn = |_| {
+            let events = size.get();
+            size.went_well(usize::try_from(events).expect("few"));
+            events
+        };
+        (0..batches).map(turn).collect()
+    }
+
+    #[test]
+    fn batches_grow_to_the_limit_and_begin_again_after_an_error() {
+        let size = BatchSize::default();
+        assert_eq!(sizes(6, &size), [8, 16, 32, 64, 100, 100]);
+        size.failed();
+        assert_eq!(sizes(3, &size), [8, 16, 32]);
+    }
+
+    #[test]
+    fn what_is_not_full_proves_nothing_about_larger_ones() {
+        let size = BatchSize::default();
+        size.went_well(7);
+        size.went_well(0);
+        assert_eq!(size.get(), 8);
+        size.went_well(8);
+        assert_eq!(size.get(), 16);
+    }
+
+    /// Given a daemon that lives for no longer than it takes to project sixty events, then each of its lives gets somewhere; with
+    /// a hundred in a batch none would.
+    #[test]
+    fn one_that_is_killed_again_and_again_gets_through() {
+        let (mut waiting, mut lives) = (1_000, 0);
+        while waiting > 0 {
+            lives += 1;
+            let (size, mut left) = (BatchSize::default(), 60);
+            while waiting > 0 && size.get().min(waiting) <= left {
+                let events = size.get().min(waiting);
+                (left, waiting) = (left - events, waiting - events);
+                size.went_well(usize::try_from(events).expect("few"));
+            }
+            assert!(lives <= 1_000, "{waiting} never get projected");
+        }
+        assert_eq!(lives, 18, "8, 16 and 32 in each");
+    }
 }

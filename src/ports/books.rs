@@ -28,6 +28,8 @@ words!(
         Withdrawal = "withdrawal",
         /// A mentor's balances, with each other.
         Mentor = "mentor",
+        /// How many payments there are, with how many were counted.
+        Count = "count",
         /// Rows that cannot be read.
         Unreadable = "unreadable",
     }
@@ -44,6 +46,7 @@ impl AuditCheck {
             Self::Debt => "what is owed or carried over is not the sum of its entries",
             Self::Withdrawal => "what was paid out to a bank is not what was recorded",
             Self::Mentor => "what was earned is not where the balances say",
+            Self::Count => "there are not as many payments as were counted",
             Self::Unreadable => "its rows cannot be read",
         }
     }
@@ -56,7 +59,7 @@ pub struct Difference {
     pub check: AuditCheck,
     /// About what: `payment 42`, `journal 7`, `mentor ada`.
     pub subject: String,
-    /// What it should be, in minor units; nothing where rows cannot be read.
+    /// What it should be, in minor units (of a count: payments); nothing where rows cannot be read.
     pub should_minor: Option<i64>,
     /// What it is.
     pub is_minor: Option<i64>,
@@ -68,6 +71,9 @@ impl Difference {
     /// What is wrong, as an email says it.
     pub fn sentence(&self) -> String {
         match (self.should_minor, self.is_minor) {
+            (Some(should), Some(is)) if self.check == AuditCheck::Count => {
+                format!("{}: should be {should}, is {is}", self.check.sentence())
+            }
             (Some(should), Some(is)) => {
                 format!("{}: should be {should}, is {is}, in minor units", self.check.sentence())
             }
@@ -161,6 +167,8 @@ pub trait Books: Send + Sync {
     async fn audit_mentors(&self) -> Result<Vec<Difference>, StoreError>;
     /// Posts what the ledger lacks of the payments after this number.
     async fn post_missing(&self, after: i64, limit: i64, now: DateTime<Utc>) -> Result<PostedPage, StoreError>;
+    /// Counts payments anew. Answers how many counts were wrong.
+    async fn recount(&self) -> Result<usize, StoreError>;
     /// What happened in a span of time, by day and currency, oldest first.
     async fn report(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<ReportDay>, StoreError>;
     /// What is to be paid out to mentors, now or later.

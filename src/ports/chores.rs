@@ -7,6 +7,7 @@ use super::{Books, Lease, Reconciling, StoreError};
 use crate::domain::digest::{Chore, Digest};
 use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
+use crate::domain::retention::Kept;
 
 /// A chore of a day that this daemon has taken on.
 #[derive(Debug, Clone)]
@@ -19,6 +20,15 @@ pub struct Turn {
     pub lease: Lease,
     /// When the last one of an earlier day ended.
     pub last_ended: Option<DateTime<Utc>>,
+}
+
+/// What was removed of some rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The last row that was looked at; `None` when the rest is too young.
+    pub last: Option<i64>,
+    /// How many were removed.
+    pub removed: usize,
 }
 
 /// The chores of the configured database.
@@ -42,6 +52,17 @@ pub trait Chores: Books + Reconciling {
         note: String,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError>;
+    /// Adds up some of what was counted of payments. Answers whether there is more of it.
+    async fn fold_counts(&self) -> Result<bool, StoreError>;
+    /// Removes what is finished and was so before then, among so many rows after this one. Rows are in the order in which they
+    /// were made, more or less.
+    async fn remove_old(
+        &self,
+        what: Kept,
+        before: DateTime<Utc>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Removed, StoreError>;
     /// The figures of a digest.
     async fn digest(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Digest, StoreError>;
     /// The payments that near the limit, oldest first.

@@ -51,13 +51,21 @@ pub struct PaymentView {
 pub struct TimelineEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// `event`, `operation`, `attempt`, `debt`, `email`, `hold` or `audit`.
+    /// `event`, `operation`, `attempt`, `debt`, `email`, `hold`, `audit` or `retention`.
     pub kind: String,
     /// What.
     pub what: String,
 }
 
-/// Figures for `payoutd status`.
+/// What is open is counted so far; one more stands for all that is more. Payments by status and reason are counted to the last.
+pub const COUNTED_TO: i64 = 10_000;
+
+/// A count that goes no further than [`COUNTED_TO`], in words.
+pub fn counted(count: i64) -> String {
+    if count > COUNTED_TO { format!("more than {COUNTED_TO}") } else { count.to_string() }
+}
+
+/// Figures for `payoutd status`. Counts of what is open go up to [`COUNTED_TO`], but those of payments by status and reason.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct StatusFigures {
     /// Payments that are not transferred, by status.

@@ -28,6 +28,10 @@ impl Books for Database {
         tx!(self.db, "post to the ledger", |conn| audit::post_after(conn, after, limit, &policy, now))
     }
 
+    async fn recount(&self) -> Result<usize> {
+        tx!(self.db, "count payments", |conn| counts::recount(conn))
+    }
+
     async fn report(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<ReportDay>> {
         read!(self.db, "report", |conn| report::days(conn, since.into(), until.into()))
     }

@@ -8,7 +8,8 @@ use super::{Database, Result};
 use crate::domain::digest::{Chore, Digest};
 use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
-use crate::ports::{Chores, Lease, Turn};
+use crate::domain::retention::Kept;
+use crate::ports::{Chores, Lease, Removed, Turn};
 
 #[async_trait]
 impl Chores for Database {
@@ -32,6 +33,14 @@ impl Chores for Database {
     async fn end_chore(&self, turn: Turn, notices: Vec<Outgoing>, note: String, now: DateTime<Utc>) -> Result<bool> {
         let policy = self.policy.clone();
         tx!(self.db, "end a daily chore", |conn| chores::end(conn, &turn, &notices, &note, &policy, now))
+    }
+
+    async fn fold_counts(&self) -> Result<bool> {
+        tx!(self.db, "add up counts", |conn| counts::fold(conn))
+    }
+
+    async fn remove_old(&self, what: Kept, before: DateTime<Utc>, after: i64, limit: i64) -> Result<Removed> {
+        tx!(self.db, "remove what is old", |conn| retention::remove(conn, what, before, after, limit))
     }
 
     async fn digest(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Result<Digest> {

@@ -93,7 +93,9 @@ macro_rules! get {
 macro_rules! tx {
     ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
         let db = $db.clone();
-        let task = tokio::spawn(async move {
+        // In a box: else each of a hundred transactions would be a task of its own kind, with all of the runtime's code for it.
+        type Work<T> = futures_util::future::BoxFuture<'static, std::result::Result<T, $crate::store::db::TxError>>;
+        let work: Work<_> = Box::pin(async move {
             match db {
                 $crate::store::db::Db::Postgres(pool) => {
                     use $crate::store::pg::queries::*;
@@ -108,7 +110,7 @@ macro_rules! tx {
                 }
             }
         });
-        $crate::store::db::TxError::outcome($doing, task.await)
+        $crate::store::db::TxError::outcome($doing, tokio::spawn(work).await)
     }};
 }
 

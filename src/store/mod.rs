@@ -247,7 +247,7 @@ impl Store for Database {
     }
 
     async fn status(&self, now: DateTime<Utc>) -> Result<StatusFigures> {
-        read!(self.db, "count", |conn| views::status(conn, &self.policy, now))
+        read!(self.db, "count", |conn| status::figures(conn, &self.policy, now))
     }
 
     async fn place_hold(&self, on: Subject, actor: String, reason: String, now: DateTime<Utc>) -> Result<Option<i64>> {

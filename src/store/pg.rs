@@ -145,6 +145,11 @@ pub(super) async fn is_projector(conn: &mut Conn) -> QueryResult<bool> {
     diesel::select(lock).get_result(conn).await
 }
 
+/// Waits for whoever counts payments anew, until the transaction ends.
+pub(super) async fn one_recounts(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock(7019003)").execute(conn).await.map(|_| ())
+}
+
 /// What is read in the transaction from now on is all of one moment.
 pub(super) async fn take_snapshot(conn: &mut Conn) -> QueryResult<()> {
     diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(conn).await.map(|_| ())

@@ -366,6 +366,17 @@ tables! {
         seen_at -> Instant,
         closed_at -> Nullable<Instant>,
     }
+    retention (kind) {
+        kind -> Text,
+        removed_before -> Instant,
+        removed -> BigInt,
+    }
+    payment_counts (id) {
+        id -> BigInt,
+        status -> Text,
+        hold_reasons -> Text,
+        payments -> BigInt,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -373,18 +384,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     payment_sources,
     payments,
-    refunds,
     disputes,
     transfers,
-    payouts,
-    payout_requests,
     holds,
     operations,
     operation_attempts,
     webhook_events,
-    emails,
-    runs,
-    audit_log,
     ledger_journals,
     ledger_entries,
 );

@@ -40,22 +40,28 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 32] = [
+pub const FIGURES: [Figure; 33] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
         "1 when the database answered this scrape, else 0, and the figures from it are missing",
     ),
     gauge("payoutd_payments", "Payments that are not transferred, by status"),
-    gauge("payoutd_payments_due", "Payments that are to be looked at now"),
-    gauge("payoutd_payments_near_limit", "Payments that near the limit of how long money may stay on the platform"),
+    gauge(
+        "payoutd_payments_due",
+        "Payments that are to be looked at now; counted up to 10000, and 10001 is more than that",
+    ),
+    gauge(
+        "payoutd_payments_near_limit",
+        "Payments that near the limit of how long money may stay on the platform; 10001 is more than 10000",
+    ),
     gauge("payoutd_payments_oldest_due_seconds", "How long the oldest due payment has waited; 0 when none is due"),
     gauge("payoutd_payments_held", "Held payments by reason; one with two reasons counts under both"),
-    gauge("payoutd_operations", "Operations that are not at their end, by state"),
+    gauge("payoutd_operations", "Operations that are not at their end, by state; 10001 is more than 10000"),
     gauge("payoutd_operations_oldest_unknown_seconds", "How long the oldest unknown outcome has been unknown"),
-    gauge("payoutd_events", "Webhook events that are not projected, by state"),
+    gauge("payoutd_events", "Webhook events that are not projected, by state; 10001 is more than 10000"),
     gauge("payoutd_events_oldest_seconds", "How long the oldest event has waited to be projected"),
-    gauge("payoutd_emails", "Emails that are not sent, by state"),
+    gauge("payoutd_emails", "Emails that are not sent, by state; 10001 is more than 10000"),
     gauge("payoutd_last_run_seconds", "Since the last run ended"),
     gauge("payoutd_last_catch_up_seconds", "Since payoutd last caught up with Stripe's events"),
     gauge("payoutd_discrepancies", "Differences from Stripe that stand, as last compared"),
@@ -75,6 +81,7 @@ pub const FIGURES: [Figure; 32] = [
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),
+    counter("payoutd_removed_total", "Rows that were removed, since they had been kept long enough, by what they were"),
     counter("payoutd_catch_ups_total", "How often this daemon caught up with Stripe's events"),
     counter("payoutd_events_caught_up_total", "Events that catching up found and no webhook had brought"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),
@@ -82,7 +89,7 @@ pub const FIGURES: [Figure; 32] = [
 ];
 
 /// Counters that are there from the first scrape on, since an alert on a rate needs the zero before the one.
-const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 6] = [
+const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 7] = [
     (
         "payoutd_transfer_outcomes_total",
         "outcome",
@@ -90,7 +97,8 @@ const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 6] = [
     ),
     ("payoutd_webhooks_total", "outcome", &["kept", "again", "unreadable", "refused", "not_kept"]),
     ("payoutd_email_attempts_total", "outcome", &["sent", "later", "given_up"]),
-    ("payoutd_daily_chores_total", "chore", &["platform_limit", "digest", "audit"]),
+    ("payoutd_daily_chores_total", "chore", &["platform_limit", "digest", "audit", "reconcile", "retention"]),
+    ("payoutd_removed_total", "what", &["events", "attempts", "emails", "api_writes", "runs"]),
     ("payoutd_reloads_total", "outcome", &["ok", "refused"]),
     ("payoutd_figures_failed_total", "why", &["database"]),
 ];

@@ -68,6 +68,35 @@ on_both_databases! {
     }
 }
 
+on_both_databases! {
+    /// Given a payment that was made and paid long ago, when what is old is removed, then its events and emails are, once a day, it is
+    /// told what and how much, and the payment and its books stay as they are.
+    async fn what_is_old_is_removed_once_a_day(db: TestDb) {
+        let mut town = Town::plan().with("retention.schedule", "\"* * * * * *\"").found(db).await;
+        town.mentor("ada").await;
+        town.known_charge("B-1", "ada").await;
+        town.paid_once("B-1", 9_000).await;
+        town.mail_sent().await;
+        finished(&town, "retention").await;
+        assert_eq!(town.sql.count("retention").await, 0, "nothing is old");
+        let old = "'2020-01-01T00:00:00.000Z'";
+        town.sql.run(&format!("UPDATE webhook_events SET received_at = {old}; UPDATE emails SET sent_at = {old}")).await;
+        let events = town.sql.count("webhook_events WHERE state IN ('projected', 'ignored')").await;
+        let (entries, calls) = (town.sql.count("ledger_entries").await, town.sql.count("operation_attempts").await);
+        assert!(events > 0 && entries > 0 && calls > 0);
+        a_day_passes(&town).await;
+        town.restart().await;
+        let again = "daily_chores WHERE chore = 'retention' AND day > '2001' AND finished_at IS NOT NULL";
+        town.until("what is old is removed", async || town.sql.count(again).await == 1).await;
+        let note = town.sql.value("note", again).await;
+        assert!(note.as_str().expect("text").starts_with(&format!("removed: {events} events, 0 attempts, ")), "{note}");
+        assert_eq!(town.sql.count("emails WHERE state = 'sent'").await, 0);
+        assert_eq!(town.sql.count("ledger_entries").await, entries);
+        assert_eq!(town.sql.count("operation_attempts").await, calls);
+        assert_eq!(town.sql.count("payments WHERE status = 'transferred'").await, 1);
+    }
+}
+
 async fn finished_again(town: &Town) {
     let done = "daily_chores WHERE chore = 'audit' AND day > '2001' AND finished_at IS NOT NULL";
     town.until("the books are looked at", async || town.sql.count(done).await == 1).await;

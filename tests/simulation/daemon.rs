@@ -167,9 +167,10 @@ fn settings(number: u64) -> Settings {
         breaker: BreakerPolicy { failures_to_open: 8, open_for: Duration::from_secs(30) },
         mail_attempts: 50,
         mail_merge_window: Duration::from_secs(3_600),
-        daily: DailySchedules { limit: midnight, digest: None, audit: None, reconcile: None },
+        daily: DailySchedules { limit: midnight, digest: None, audit: None, reconcile: None, retention: None },
         catch_up: CatchUpSettings { interval: Duration::from_secs(3_600), max_age: Duration::from_secs(6 * 3_600) },
         reconcile_days: 3,
+        retention: Default::default(),
         onboarding: OnboardingSettings {
             account_type: AccountType::Express,
             country: None,

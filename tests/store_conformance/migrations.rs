@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 28] = [
     "accounts",
     "api_writes",
     "audit_log",
@@ -27,12 +27,14 @@ const TABLES: [&str; 26] = [
     "mentors",
     "operation_attempts",
     "operations",
+    "payment_counts",
     "payment_sources",
     "payments",
     "payout_requests",
     "payouts",
     "refund_requests",
     "refunds",
+    "retention",
     "runs",
     "transfers",
     "used_tokens",

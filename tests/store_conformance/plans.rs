@@ -6,7 +6,10 @@ use std::time::Duration;
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{MentorId, PaymentId};
 use payoutd::domain::money::Currency;
-use payoutd::ports::{Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store};
+use payoutd::domain::retention::Kept as What;
+use payoutd::ports::{
+    COUNTED_TO, Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store,
+};
 use payoutd::store::Database;
 use serde_json::{Value, json};
 
@@ -82,7 +85,19 @@ const OTHERS: &str = "
         '{paid}', '{paid}' FROM generate_series(1, 100000) AS n;
     INSERT INTO webhook_events (event_id, type, stripe_created, livemode, body, received_at, state)
         SELECT 'evt_' || n, 'charge.succeeded', '{paid}', false, '', '{paid}', 'projected'
-        FROM generate_series(1, 100000) AS n";
+        FROM generate_series(1, 100000) AS n;
+    INSERT INTO runs (trigger, started_at, finished_at) SELECT 'schedule', '{paid}', '{paid}'
+        FROM generate_series(1, 100000);
+    INSERT INTO api_writes (key, actor, content, answer, at)
+        SELECT 'key ' || n, 'ada', '{}', '{}', '{paid}' FROM generate_series(1, 100000) AS n;
+    INSERT INTO discrepancies (kind, subject, stripe_id, here, there, stands_at, found_at, seen_at, closed_at)
+        SELECT 'amount', 'transfer', 'tr_' || n, '', '', '{paid}', '{paid}', '{paid}', '{paid}'
+        FROM generate_series(1, 20000) AS n;
+    INSERT INTO payment_counts (status, hold_reasons, payments)
+        SELECT status, CASE status WHEN 'held' THEN hold_reasons ELSE '' END, count(*) FROM payments
+        WHERE status <> 'transferred' GROUP BY 1, 2;
+    INSERT INTO payment_counts (status, hold_reasons, payments)
+        SELECT 'pending', '', CASE n % 2 WHEN 0 THEN 1 ELSE -1 END FROM generate_series(1, 5000) AS n";
 
 async fn grown() -> World {
     let w = World::postgres().await;
@@ -116,7 +131,13 @@ async fn alone(w: &World) {
 /// Sequential scans begun and rows fetched through indexes so far, by table.
 async fn reads(w: &World) -> Vec<(String, i64, i64)> {
     let columns = "relname, seq_scan, coalesce(idx_tup_fetch, 0)";
-    let rows = w.sql.rows(columns, "pg_stat_user_tables WHERE relname <> 'continuity' ORDER BY relname").await;
+    let rows = w
+        .sql
+        .rows(
+            columns,
+            "pg_stat_user_tables WHERE relname NOT IN ('continuity', 'payment_counts', 'retention') ORDER BY relname",
+        )
+        .await;
     let number = |value: &Value| value.as_i64().expect("a number");
     rows.iter().map(|row| (row[0].as_str().expect("a name").to_owned(), number(&row[1]), number(&row[2]))).collect()
 }
@@ -157,13 +178,14 @@ impl Plan {
     }
 
     fn seq_scans(&self) -> Vec<&Value> {
-        let scans = |node: &&Value| node["Node Type"] == "Seq Scan" && node["Relation Name"] != ONE_ROW;
+        let small = |node: &Value| SMALL.iter().any(|table| node["Relation Name"] == *table);
+        let scans = |node: &&Value| node["Node Type"] == "Seq Scan" && !small(node);
         self.nodes().into_iter().filter(scans).collect()
     }
 }
 
-/// A table of one row, which is read as a whole.
-const ONE_ROW: &str = "continuity";
+/// Tables that are read as a whole, since they stay small: one row, what is added up again and again, and five rows.
+const SMALL: [&str; 3] = ["continuity", "payment_counts", "retention"];
 
 /// Lets a store of its own do something, with PostgreSQL logging the plan of each statement as it ran.
 async fn reading<T>(w: &World, step: impl AsyncFnOnce(&Database) -> T) -> (T, Reading) {
@@ -264,7 +286,31 @@ async fn what_is_read_depends_on_what_is_due() {
     assert_reads_little("a look for emails", &read, 10);
     questions_are_answered_through_indexes(&w).await;
     daily_chores_read_what_is_open(&w).await;
+    figures_cost_the_same(&w).await;
+    removing_costs_what_is_removed(&w).await;
     pages_cost_what_they_hold(&w).await;
+}
+
+/// With 100,000 payments held and as many pending, figures are counted where payments move; and once all of these are due and
+/// near the limit, counting goes as far as it is shown.
+async fn figures_cost_the_same(w: &World) {
+    // Of the 100 that were due 50 are on their way, and one was recorded.
+    let (figures, read) = reading(w, async |s| s.status(later()).await.expect("read")).await;
+    assert_eq!((figures.payments["held"], figures.payments["pending"]), (100_000, 100_051));
+    assert_eq!(figures.held["flagged"], 100_000);
+    assert_eq!(figures.near_limit, 0);
+    assert_reads_little("figures", &read, 6_000);
+    // A connection that stays open would be waited for.
+    let adding = open(w.url());
+    while adding.fold_counts().await.expect("added up") {}
+    drop(adding);
+    let (again, read) = reading(w, async |s| s.status(later()).await.expect("read")).await;
+    assert_eq!(again.payments, figures.payments);
+    assert_reads_little("figures that were added up", &read, 800);
+    let much_later = hour(24 * 365);
+    let (figures, read) = reading(w, async |s| s.status(much_later).await.expect("read")).await;
+    assert_eq!((figures.due, figures.near_limit), (COUNTED_TO + 1, COUNTED_TO + 1));
+    assert_reads_little("figures when all is due", &read, 800 + 2 * 10_001);
 }
 
 /// What is done once a day reads what is recent, old or open, and no whole table.
@@ -278,6 +324,23 @@ async fn daily_chores_read_what_is_open(w: &World) {
     assert_eq!(digest.expect("read").held[0].count, 100_000);
     for plan in &read.plans {
         assert!(plan.seq_scans().is_empty(), "the digest scans a whole table: {}\n{:#}", plan.statement, plan.root);
+    }
+}
+
+/// 100,000 events are old, and as many calls and emails; a page of each is what is read.
+async fn removing_costs_what_is_removed(w: &World) {
+    for (what, before, removed) in [
+        (What::Events, hour(24), 500),
+        (What::Events, hour(-1), 0),
+        // The database keeps calls for 90 days, by its own clock.
+        (What::Attempts, hour(-1), 0),
+        (What::Emails, hour(24), 400),
+        (What::ApiWrites, hour(24), 500),
+        (What::Runs, hour(24), 500),
+    ] {
+        let (page, read) = reading(w, async |s| s.remove_old(what, before, 0, 500).await.expect("removed")).await;
+        assert_eq!(page.removed, removed, "{what}");
+        assert_reads_little(&format!("removing {what}"), &read, 2_600);
     }
 }
 

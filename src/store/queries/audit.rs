@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::ledger::Missing;
-use super::{Conn, audit_payouts, audit_sql, ledger, payout_ledger, take_snapshot};
+use super::{Conn, audit_payouts, audit_sql, counts, ledger, payout_ledger, take_snapshot};
 use crate::domain::ledger::Line;
 use crate::domain::policy::Policy;
 use crate::ports::{AuditCheck, AuditPage, Difference, PostedPage};
@@ -213,6 +213,7 @@ pub(in crate::store) async fn mentors(conn: &mut Conn) -> Result<Vec<Difference>
         found(AuditCheck::Mentor, &format!("mentor {}", mentor.mentor_id), mentor.should, mentor.found, what)
     }));
     differences.extend(audit_payouts::differences(conn).await?);
+    differences.extend(counts::differences(conn).await?);
     Ok(differences)
 }
 

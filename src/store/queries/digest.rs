@@ -29,11 +29,11 @@ const REFUNDED: &str = "SELECT '' AS what, currency, CAST(count(*) AS BIGINT) AS
     WHERE status NOT IN ('failed', 'canceled') AND told_at >= $1 AND told_at < $2 GROUP BY currency ORDER BY currency";
 
 const HELD: &str = "SELECT hold_reasons AS what, CAST(count(*) AS BIGINT) AS count, min(paid_at) AS oldest \
-    FROM payments WHERE status = 'held' AND status <> 'transferred' GROUP BY hold_reasons";
+    FROM payments WHERE status = 'held' AND status IN ('held', 'failed', 'authorized') GROUP BY hold_reasons";
 
 const FAILED: &str = "SELECT '' AS what, currency, CAST(count(*) AS BIGINT) AS count, \
     CAST(sum(mentor_amount) AS BIGINT) AS amount FROM payments \
-    WHERE status = 'failed' AND status <> 'transferred' GROUP BY currency ORDER BY currency";
+    WHERE status = 'failed' AND status IN ('held', 'failed', 'authorized') GROUP BY currency ORDER BY currency";
 
 const UNKNOWN: &str = "SELECT '' AS what, CAST(count(*) AS BIGINT) AS count, min(unknown_since) AS oldest \
     FROM operations WHERE state IN ('planned', 'unknown') AND state = 'unknown'";
@@ -50,7 +50,7 @@ const EVIDENCE: &str = "SELECT '' AS what, CAST(count(*) AS BIGINT) AS count, mi
         AND status IN ('warning_needs_response', 'needs_response', 'appeal_needs_response') AND evidence_due_by >= $1";
 
 const EXPIRING: &str = "SELECT '' AS what, CAST(count(*) AS BIGINT) AS count, min(authorized_at) AS oldest FROM payments \
-    WHERE status = 'authorized' AND status <> 'transferred' AND authorized_at > $1 AND authorized_at <= $2";
+    WHERE status = 'authorized' AND status IN ('held', 'failed', 'authorized') AND authorized_at > $1 AND authorized_at <= $2";
 
 #[derive(QueryableByName)]
 struct SumRow {

@@ -12,12 +12,13 @@ use crate::domain::holding::{FINAL, warned_before, warning};
 use crate::domain::ids::PaymentId;
 use crate::domain::notice::Outgoing;
 use crate::domain::policy::Policy;
+use crate::ports::COUNTED_TO;
 use crate::store::db::TxError;
 use crate::store::rows::PaymentRow;
 use crate::store::schema::payments;
 use crate::store::types::{Instant, Timestamp};
 
-/// Collected, not sent, not given back: as the index `payments_on_the_platform` has it.
+/// Collected, not sent, not given back: as the index `payments_on_the_platform` has it, with what is never settled left out.
 const ON_THE_PLATFORM: &str = "collection = 'paid' AND status IN ('pending', 'held', 'releasing', 'failed') \
     AND refunded_amount < amount";
 
@@ -65,9 +66,11 @@ pub(in crate::store) async fn warnings(
     Ok(told)
 }
 
-/// How many there are.
+/// How many there are; no further than to one more than `COUNTED_TO`.
 pub(in crate::store) async fn count(conn: &mut Conn, policy: &Policy, now: DateTime<Utc>) -> Result<i64, TxError> {
-    Ok(paid_by!(warned_before(policy, now)).count().get_result(conn).await?)
+    let near = paid_by!(warned_before(policy, now)).order(payments::paid_at).limit(COUNTED_TO + 1);
+    let ids: Vec<i64> = near.select(payments::id).load(conn).await?;
+    Ok(i64::try_from(ids.len()).unwrap_or(i64::MAX))
 }
 
 /// How many and how much of them, by currency, and when the oldest was paid.

@@ -13,6 +13,7 @@ pub(in crate::store) mod cases;
 pub(in crate::store) mod chores;
 mod confirmed;
 pub(in crate::store) mod continuity;
+pub(in crate::store) mod counts;
 mod credits;
 mod debts;
 pub(in crate::store) mod desk_emails;
@@ -43,7 +44,9 @@ mod refusals;
 pub(in crate::store) mod release;
 pub(in crate::store) mod report;
 pub(in crate::store) mod requests;
+pub(in crate::store) mod retention;
 mod sources;
+pub(in crate::store) mod status;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod told;
 mod unread;
@@ -52,4 +55,6 @@ pub(in crate::store) mod views;
 pub(in crate::store) mod withdrawals;
 pub(in crate::store) mod writes;
 
-use super::{Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, recordset, take_snapshot};
+use super::{
+    Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, one_recounts, recordset, take_snapshot,
+};

@@ -1,9 +1,5 @@
-//! What people look at: a payment, its story, figures of everything. Reads only.
+//! What people look at: a payment and its story. Reads only.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
-use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -11,12 +7,11 @@ use super::{Conn, cases};
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::payment::PaymentStatus;
-use crate::domain::policy::Policy;
-use crate::ports::{LastRun, PaymentRef, PaymentView, RefundRequestView, StatusFigures, TimelineEntry};
+use crate::ports::{PaymentRef, PaymentView, RefundRequestView, TimelineEntry};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, utc};
 use crate::store::schema::{
-    audit_log, debt_entries, emails, holds, operation_attempts as attempts, operations, payments, runs,
+    audit_log, debt_entries, emails, holds, operation_attempts as attempts, operations, payments,
     webhook_events as events,
 };
 use crate::store::types::Timestamp;
@@ -86,8 +81,25 @@ pub(in crate::store) async fn timeline(conn: &mut Conn, id: i64) -> Result<Vec<T
     story.extend(decided(conn, id).await?);
     story.extend(asked(conn, id).await?);
     story.extend(owed(conn, id).await?);
+    story.extend(removed(conn, id).await?);
     story.sort_by_key(|entry| entry.at);
     Ok(story)
+}
+
+/// Why the beginning of an old story may be missing.
+async fn removed(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> {
+    let created: Option<Timestamp> =
+        payments::table.find(id).select(payments::created_at).first(conn).await.optional()?;
+    let Some(created) = created else { return Ok(Vec::new()) };
+    let missing = super::retention::missing(conn, created).await?;
+    let line = |(kind, before): (String, Timestamp)| {
+        entry(
+            before,
+            "retention",
+            format!("{kind} of before this were removed once they had been kept long enough (retention.{kind})"),
+        )
+    };
+    Ok(missing.into_iter().map(line).collect())
 }
 
 fn entry(at: Timestamp, kind: &str, what: String) -> TimelineEntry {
@@ -230,92 +242,4 @@ async fn asked(conn: &mut Conn, id: i64) -> Result<Vec<TimelineEntry>, TxError> 
         TimelineEntry { at: request.requested_at, kind: "refund".to_owned(), what }
     };
     Ok(requests.into_iter().map(told).collect())
-}
-
-/// Figures of everything that is not finished. Finished payments are not counted: there may be millions.
-pub(in crate::store) async fn status(
-    conn: &mut Conn,
-    policy: &Policy,
-    now: DateTime<Utc>,
-) -> Result<StatusFigures, TxError> {
-    let unfinished: Vec<(String, String, i64)> = payments::table
-        .filter(payments::status.ne("transferred"))
-        .group_by((payments::status, payments::hold_reasons))
-        .select((payments::status, payments::hold_reasons, count_star()))
-        .load(conn)
-        .await?;
-    let due: i64 = payments::table
-        .filter(payments::next_check_at.le(Timestamp::from(now)))
-        .select(count_star())
-        .first(conn)
-        .await?;
-    let operations = operations::table
-        .filter(operations::state.eq_any(["planned", "submitting", "unknown"]))
-        .group_by(operations::state)
-        .select((operations::state, count_star()));
-    let operations: Vec<(String, i64)> = operations.load(conn).await?;
-    let queued = emails::table.filter(emails::state.ne("sent")).group_by(emails::state);
-    let emails: Vec<(String, i64)> = queued.select((emails::state, count_star())).load(conn).await?;
-    let waiting = events::table.filter(events::state.eq_any(["pending", "failed"])).group_by(events::state);
-    let events: Vec<(String, i64)> = waiting.select((events::state, count_star())).load(conn).await?;
-    let (payments, held) = sum_up(unfinished);
-    let last_run = last_run(conn).await?;
-    Ok(StatusFigures {
-        oldest_due_at: utc(oldest_due(conn, now).await?),
-        oldest_event_at: utc(super::inbox::oldest(conn).await?),
-        oldest_unknown_at: utc(oldest_unknown(conn).await?),
-        near_limit: super::holding::count(conn, policy, now).await?,
-        payments,
-        due,
-        operations: operations.into_iter().collect(),
-        emails: emails.into_iter().collect(),
-        events: events.into_iter().collect(),
-        held,
-        last_run,
-        continuity: super::continuity::read(conn).await?,
-        discrepancies: super::reconcile::open(conn, 0).await?.0,
-    })
-}
-
-async fn oldest_due(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<Timestamp>> {
-    let due = payments::table.filter(payments::next_check_at.le(Timestamp::from(now)));
-    let due = due.order(payments::next_check_at).select(payments::next_check_at.assume_not_null());
-    due.first(conn).await.optional()
-}
-
-async fn oldest_unknown(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
-    let unknown =
-        operations::table.filter(operations::state.eq("unknown").and(operations::unknown_since.is_not_null()));
-    let unknown = unknown.order(operations::unknown_since).select(operations::unknown_since.assume_not_null());
-    unknown.first(conn).await.optional()
-}
-
-type Counted = BTreeMap<String, i64>;
-
-/// By status, and for what is held by each of its reasons: a payment with two reasons counts under both.
-fn sum_up(rows: Vec<(String, String, i64)>) -> (Counted, Counted) {
-    let (mut by_status, mut by_reason) = (Counted::new(), Counted::new());
-    for (status, reasons, count) in rows {
-        if status == "held" {
-            for reason in reasons.split(',').filter(|r| !r.is_empty()) {
-                *by_reason.entry(reason.to_owned()).or_insert(0) += count;
-            }
-        }
-        *by_status.entry(status).or_insert(0) += count;
-    }
-    (by_status, by_reason)
-}
-
-async fn last_run(conn: &mut Conn) -> Result<Option<LastRun>, TxError> {
-    type Run = (Option<Timestamp>, i64, i64, i64, i64, Option<String>);
-    let run: Option<Run> = runs::table
-        .filter(runs::finished_at.is_not_null())
-        .order(runs::id.desc())
-        .select((runs::finished_at, runs::looked_at, runs::transferred, runs::held, runs::failed, runs::error))
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(run.and_then(|(at, looked_at, transferred, held, failed, error)| {
-        Some(LastRun { finished_at: at?.into(), looked_at, transferred, held, failed, error })
-    }))
 }
