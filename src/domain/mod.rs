@@ -49,6 +49,7 @@ pub mod rescue;
 pub mod retry;
 pub mod session;
 pub mod settle;
+pub mod sweep;
 pub mod timetable;
 pub mod transfer_order;
 pub mod triage;

@@ -7,6 +7,7 @@ mod catch_up;
 mod daily;
 mod disputes;
 mod ingest;
+mod look;
 mod mail;
 mod onboarding;
 mod preflight;
@@ -20,6 +21,7 @@ mod resolve;
 mod runs;
 mod schedule;
 mod submit;
+mod sweep;
 mod withdrawals;
 
 pub use breaker::SharedBreaker;
@@ -31,6 +33,7 @@ pub use pulse::{Loop, Pulse, Turning};
 pub use reconcile::{NotReconciled, Reconciled};
 pub use record::Recorder;
 pub use resolve::Found;
+pub use sweep::SweepSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +78,8 @@ pub struct Settings {
     pub reconcile_days: u32,
     /// When Stripe is asked for events that no webhook brought.
     pub catch_up: CatchUpSettings,
+    /// How payments are looked at right before they are paid.
+    pub sweep: SweepSettings,
     /// What Stripe has to know of the platform when a mentor is onboarded.
     pub onboarding: OnboardingSettings,
 }

@@ -34,6 +34,7 @@ const TABLES: [&str; 26] = [
     "refund_requests",
     "refunds",
     "runs",
+    "sweeps",
     "transfers",
     "used_tokens",
     "webhook_events",
