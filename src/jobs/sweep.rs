@@ -125,7 +125,7 @@ async fn again(jobs: &Jobs) -> Result<By, StoreError> {
     let last = jobs.store.sweep_standing(began).await?.last;
     let from = Swept::resume(last, span(jobs.settings.sweep.overlap), began);
     let since = jobs.store.sweep_failed(from, began).await?;
-    if jobs.clock.now() - since >= span(jobs.policy.retry.preflight) {
+    if began - since >= span(jobs.policy.retry.preflight) {
         tracing::error!(error = %failed, %since, "sweeps fail; charges are read one by one until one is good again");
         return Ok(By::Charge);
     }
