@@ -48,6 +48,8 @@ mod plans;
 mod projection;
 #[path = "store_conformance/requests.rs"]
 mod requests;
+#[path = "store_conformance/sweeps.rs"]
+mod sweeps;
 #[path = "store_conformance/triggers.rs"]
 mod triggers;
 #[path = "store_conformance/withdrawals.rs"]

@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 32] = [
+pub const FIGURES: [Figure; 33] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -75,6 +75,7 @@ pub const FIGURES: [Figure; 32] = [
     histogram("payoutd_webhook_lag_seconds", "From a webhook's arrival to its projection"),
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),
+    counter("payoutd_sweeps_total", "Lists of what changed at Stripe that were gone through before paying, by outcome"),
     counter("payoutd_catch_ups_total", "How often this daemon caught up with Stripe's events"),
     counter("payoutd_events_caught_up_total", "Events that catching up found and no webhook had brought"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),
@@ -82,7 +83,7 @@ pub const FIGURES: [Figure; 32] = [
 ];
 
 /// Counters that are there from the first scrape on, since an alert on a rate needs the zero before the one.
-const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 6] = [
+const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 7] = [
     (
         "payoutd_transfer_outcomes_total",
         "outcome",
@@ -91,6 +92,7 @@ const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 6] = [
     ("payoutd_webhooks_total", "outcome", &["kept", "again", "unreadable", "refused", "not_kept"]),
     ("payoutd_email_attempts_total", "outcome", &["sent", "later", "given_up"]),
     ("payoutd_daily_chores_total", "chore", &["platform_limit", "digest", "audit"]),
+    ("payoutd_sweeps_total", "outcome", &["good", "failed"]),
     ("payoutd_reloads_total", "outcome", &["ok", "refused"]),
     ("payoutd_figures_failed_total", "why", &["database"]),
 ];
