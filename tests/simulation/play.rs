@@ -148,6 +148,7 @@ impl Play {
         }
         for _ in 0..STEPS {
             self.something_happens();
+            self.lists_go_wrong();
             self.wakes_up();
             let turns = 5 + self.chance.below(60);
             self.goes_on(turns)?;
@@ -329,6 +330,20 @@ impl Play {
         let times = u32::try_from(1 + self.chance.below(3)).expect("small");
         self.notes(format!("fault {fault:?} ×{times} on {of:?}"));
         self.core(|core, _| core.add_fault(FaultRule::times(times, of, fault)));
+    }
+
+    /// Where daemons sweep, the lists that they read go wrong more often than the rest.
+    fn lists_go_wrong(&mut self) {
+        let Some(sweeps) = &mut self.sweeps else { return };
+        if !sweeps.permille(200) {
+            return;
+        }
+        let list = sweeps.of(&["/v1/events", "/v1/refunds", "/v1/disputes", "/v1/charges"]);
+        let error = Fault::ServerError { status: 500, at: ServerErrorPoint::BeforeExecution };
+        let faults = [error, Fault::Garbage, Fault::ResetBeforeEffect, Fault::TimeoutBeforeEffect { hold_ms: None }];
+        let fault = faults[sweeps.index(faults.len())].clone();
+        self.notes(format!("fault {fault:?} on {list}"));
+        self.core(|core, _| core.add_fault(FaultRule::times(2, FaultMatch::reads(list), fault)));
     }
 
     fn starts(&mut self) {

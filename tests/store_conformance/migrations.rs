@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 27] = [
     "accounts",
     "api_writes",
     "audit_log",

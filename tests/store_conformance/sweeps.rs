@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use payoutd::domain::hold::Subject;
 use payoutd::domain::sweep::{Sweep, Swept};
-use payoutd::ports::{Claimed, PickedBySweep, Store, SweepStanding, Sweeps, UnreadEvent};
+use payoutd::ports::{Claimed, Continuities, PickedBySweep, Store, SweepStanding, Sweeps, UnreadEvent};
 use serde_json::json;
 
 use crate::events::{charge, dispute, hour, later, refund};
