@@ -50,7 +50,9 @@ fn anything_unusual_is_read_by_itself() {
 
 #[test]
 fn it_is_good_for_a_while_and_not_for_a_clock_that_was_set_back() {
-    for (now, good) in [(at(99), false), (at(100), true), (at(101) - TimeDelta::milliseconds(1), true), (at(101), false)] {
+    for (now, good) in
+        [(at(99), false), (at(100), true), (at(101) - TimeDelta::milliseconds(1), true), (at(101), false)]
+    {
         assert_eq!(sweep().is_good(now), good, "{now}");
         assert_eq!(sweep().answers_for(&covered(), now), good, "{now}");
     }

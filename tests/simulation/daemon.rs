@@ -15,9 +15,9 @@ use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, Transf
 use payoutd::domain::onboarding::AccountType;
 use payoutd::domain::operation::{Done, Order};
 use payoutd::domain::policy::Policy;
+use payoutd::domain::sweep::Preflight;
 use payoutd::domain::timetable::Timetable;
 use payoutd::domain::withdrawal::Funds;
-use payoutd::domain::sweep::Preflight;
 use payoutd::jobs::{
     CatchUpSettings, DailySchedules, GroupInbox, Jobs, OnboardingSettings, Parts, Settings, SweepSettings,
 };

@@ -18,14 +18,14 @@ use payoutd::domain::onboarding::AccountOrder;
 use payoutd::domain::operation::{Operation, Order};
 use payoutd::domain::payment::{Pause, PaymentStatus};
 use payoutd::domain::release::Case;
+use payoutd::domain::sweep::{Sweep, Swept};
 use payoutd::domain::withdrawal::WithdrawalCase;
 use payoutd::ports::{
     CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter,
-    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted,
-    Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
-    Unprojected, PickedBySweep, SweepStanding, Sweeps, UnreadEvent,
+    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked,
+    PickedBySweep, Preflighted, Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError,
+    SweepStanding, Sweeps, TimelineEntry, Trigger, Unprojected, UnreadEvent,
 };
-use payoutd::domain::sweep::{Sweep, Swept};
 use payoutd::store::Database;
 
 use crate::chance::Chance;

@@ -19,7 +19,8 @@ impl World {
     async fn read_charges(&self, names: &[&str]) {
         self.paid_charges(names).await;
         let settled = json!({"id": "txn", "object": "balance_transaction", "amount": 10_000, "currency": "usd"});
-        let read = |name: &&str| charge(name).set("balance_transaction", settled.clone()).told("charge.updated", hour(1));
+        let read =
+            |name: &&str| charge(name).set("balance_transaction", settled.clone()).told("charge.updated", hour(1));
         let facts = names.iter().map(|name| read(name).fact()).collect();
         self.store.take_in_listed(facts, hour(1)).await.expect("taken in");
     }

@@ -24,7 +24,8 @@ pub(in crate::store) async fn pick_by_sweep(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<PickedBySweep, TxError> {
-    let Looked { mut picked, ready, mut settled } = release::look_at_due(conn, limit, revisit_at, true, policy, now).await?;
+    let Looked { mut picked, ready, mut settled } =
+        release::look_at_due(conn, limit, revisit_at, true, policy, now).await?;
     let before = Before::load(conn, ready.iter().map(|row| row.id).collect()).await?;
     let known_since = continuity::known_since(conn, now).await?;
     let (mut planned, mut to_read) = (Vec::new(), Vec::new());
