@@ -31,7 +31,8 @@ fn it_answers_for_what_was_charged_within_it_and_read_once() {
 fn anything_unusual_is_read_by_itself() {
     let other = super::super::money::Currency::parse("eur").unwrap();
     let refund = RefundLine { id: RefundId::new("re_1"), amount: MinorUnits::new(1).unwrap(), failed: true };
-    let cases: [(&str, &dyn Fn(&mut Case)); 8] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Case));
+    let cases: [Change<'_>; 8] = [
         ("charged before", &|case| case.payment.paid_at = Some(at(0) - TimeDelta::milliseconds(1))),
         ("authorised before", &|case| case.payment.authorized_at = Some(at(-1))),
         ("not known when", &|case| case.payment.paid_at = None),

@@ -427,8 +427,10 @@ impl Play {
 
     /// So many turns of a millisecond, or until nothing moves.
     fn goes_on(&mut self, turns: u64) -> Result<(), String> {
-        let moves =
-            |play: &Play| play.storage.moves.load(Ordering::SeqCst) + play.stripe.lock().expect("no panic").calls;
+        let moves = |play: &Play| {
+            let stripe = play.stripe.lock().expect("no panic");
+            play.storage.moves.load(Ordering::SeqCst) + stripe.calls + stripe.lists
+        };
         let (mut before, mut still) = (moves(self), 0);
         for _ in 0..turns {
             self.post_office();

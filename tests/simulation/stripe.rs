@@ -36,6 +36,8 @@ pub struct Stripe {
     orphans: Vec<(i64, Ticket)>,
     /// Calls so far.
     pub calls: u64,
+    /// Lists that set out or arrived: between them nothing else may move for long.
+    pub lists: u64,
 }
 
 pub type Shared = Arc<Mutex<Stripe>>;
@@ -51,6 +53,7 @@ impl Stripe {
             listed: BTreeMap::new(),
             orphans: Vec::new(),
             calls: 0,
+            lists: 0,
         }
     }
 
@@ -199,6 +202,8 @@ impl Exchange for Wire {
         if transfer_of(&request).is_some() {
             self.stripe.lock().expect("no panic").about_to_pay = Some(self.daemon);
         }
+        let is_list = LISTS.contains(&request.path.as_str()) || request.path == "/v1/charges";
+        self.stripe.lock().expect("no panic").lists += u64::from(is_list);
         self.a_moment().await;
         let left = || deadline.saturating_duration_since(Instant::now());
         let charge = read_of(&request);
@@ -211,6 +216,7 @@ impl Exchange for Wire {
             match outcome {
                 Outcome::Answer(answer) => {
                     self.a_moment().await;
+                    self.stripe.lock().expect("no panic").lists += u64::from(is_list);
                     return Ok(self.arrives(answer, list));
                 }
                 Outcome::Reset => return Err(Failure::NoAnswer("the connection broke".into())),
