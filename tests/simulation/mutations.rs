@@ -43,9 +43,9 @@ impl Mutation {
         match self {
             Self::KeyNotStable | Self::EventKeptOnceAKind => 1,
             Self::FlagNotRechecked => 5,
-            Self::UnknownIsFailed => 16,
-            Self::LeaseNotFenced => 11,
-            Self::ListFailureIsEmpty => 2,
+            Self::UnknownIsFailed => 5,
+            Self::LeaseNotFenced => 1,
+            Self::ListFailureIsEmpty => 1,
         }
     }
 
