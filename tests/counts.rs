@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
-use payoutd::ports::{AttemptRecord, Claimed, Outcome, Preflighted, Recorded, Store};
+use payoutd::domain::sweep::Sweep;
+use payoutd::ports::{AttemptRecord, Claimed, Outcome, Preflighted, Recorded, Store, Sweeps};
 use serde_json::json;
 
 use events::{charge, hour, later};
@@ -87,10 +88,10 @@ fn outcome(claimed: Claimed) -> Outcome {
     Outcome { operation: *operation, attempts: vec![call], attempted }
 }
 
-async fn batches_cost_the_same(w: World, postgres: bool) {
+async fn batches_cost_the_same(w: &World, postgres: bool) {
     w.mentor("m1").await;
-    let few = steps(&w, "few", 10).await;
-    let many = steps(&w, "many", 80).await;
+    let few = steps(w, "few", 10).await;
+    let many = steps(w, "many", 80).await;
     let names = ["keeping", "projecting", "picking", "claiming", "recording"];
     // SQLite has no round trips to save: there an event is a statement, and all of them are a transaction.
     let skipped = usize::from(!postgres);
@@ -115,10 +116,39 @@ async fn batches_cost_the_same(w: World, postgres: bool) {
     }
 }
 
+/// What picking by sweep costs for so many payments, which is the claim, too.
+async fn by_sweep(w: &World, prefix: &str, payments: usize) -> (usize, usize) {
+    let names: Vec<String> = (0..payments).map(|n| format!("{prefix}{n}")).collect();
+    let told: Vec<_> = names.iter().map(|name| charge(name).told("charge.succeeded", hour(0))).collect();
+    w.receives(&told.iter().map(|event| event.arrives(event.at)).collect::<Vec<_>>()).await;
+    w.projects(hour(1)).await;
+    let settled = json!({"id": "txn", "object": "balance_transaction", "amount": 10_000, "currency": "usd"});
+    let read = |name: &String| charge(name).set("balance_transaction", settled.clone()).told("charge.updated", hour(1));
+    w.store.take_in_listed(names.iter().map(|name| read(name).fact()).collect(), hour(1)).await.expect("taken in");
+    let sweep = Sweep { covers_from: hour(0), began: later(), good_until: later() + chrono::TimeDelta::minutes(1) };
+    let pick = w.store.pick_by_sweep(100, sweep, lease("one", later()), hour(99), later());
+    let (cost, picked) = cost(pick).await;
+    let outcomes: Vec<Outcome> = picked.expect("picked").claimed.into_iter().map(outcome).collect();
+    assert_eq!(outcomes.len(), payments, "all of them are claimed");
+    w.store.conclude(outcomes, later()).await.expect("recorded");
+    cost
+}
+
+async fn a_pick_by_sweep_costs_the_same(w: &World) {
+    let few = by_sweep(w, "swept few", 10).await;
+    let many = by_sweep(w, "swept many", 80).await;
+    assert_eq!(few, many, "statements and transactions of picking and claiming 10 and 80");
+    assert!(many.0 <= 45 && many.1 == 1, "{many:?}");
+    println!("pick and claim by sweep: {many:?}");
+}
+
 /// Given a batch of ten payments and one of eighty, then both cost the same statements, from the webhook to the outcome.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_costs_the_same_however_many_are_in_it() {
     set_default_instrumentation(counting).expect("once");
-    batches_cost_the_same(World::sqlite().await, false).await;
-    batches_cost_the_same(World::postgres().await, true).await;
+    let (sqlite, postgres) = (World::sqlite().await, World::postgres().await);
+    batches_cost_the_same(&sqlite, false).await;
+    batches_cost_the_same(&postgres, true).await;
+    a_pick_by_sweep_costs_the_same(&sqlite).await;
+    a_pick_by_sweep_costs_the_same(&postgres).await;
 }

@@ -52,6 +52,8 @@ mod projection;
 mod requests;
 #[path = "store_conformance/retention.rs"]
 mod retention;
+#[path = "store_conformance/sweeps.rs"]
+mod sweeps;
 #[path = "store_conformance/triggers.rs"]
 mod triggers;
 #[path = "store_conformance/withdrawals.rs"]

@@ -11,18 +11,17 @@ use super::figures::{Figures, per_item, thousands};
 use super::yardstick::{CLIENTS, pgbench};
 use super::{load, seed};
 
-/// Calls to Stripe for each payout: its charge is read, then the transfer is made.
-const CALLS: f64 = 2.0;
-
 struct Case {
     name: &'static str,
+    /// Whether a sweep stands for the reading of each charge.
+    sweeps: bool,
     latency_ms: u64,
     concurrency: usize,
     daemons: usize,
     payments: usize,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 11] = [
     case("0 ms, 64 at once", 0, 64, 1, 10_000),
     case("0 ms, 256 at once", 0, 256, 1, 10_000),
     case("0 ms, two daemons", 0, 256, 2, 10_000),
@@ -30,10 +29,36 @@ const CASES: [Case; 7] = [
     case("100 ms, 64 at once", 100, 64, 1, 3_200),
     case("100 ms, 256 at once", 100, 256, 1, 10_000),
     case("100 ms, 512 at once", 100, 512, 1, 10_000),
+    by_sweep("sweep, 0 ms, 64 at once", 0, 64, 10_000),
+    by_sweep("sweep, 0 ms, 256 at once", 0, 256, 10_000),
+    by_sweep("sweep, 100 ms, 64 at once", 100, 64, 6_400),
+    by_sweep("sweep, 100 ms, 256 at once", 100, 256, 20_000),
 ];
 
 const fn case(name: &'static str, latency_ms: u64, concurrency: usize, daemons: usize, payments: usize) -> Case {
-    Case { name, latency_ms, concurrency, daemons, payments }
+    Case { name, sweeps: false, latency_ms, concurrency, daemons, payments }
+}
+
+const fn by_sweep(name: &'static str, latency_ms: u64, concurrency: usize, payments: usize) -> Case {
+    Case { name, sweeps: true, latency_ms, concurrency, daemons: 1, payments }
+}
+
+impl Case {
+    /// Calls to Stripe for each payout: its charge is read (unless a sweep stands for that), then the transfer is made.
+    fn calls(&self) -> f64 {
+        if self.sweeps { 1.0 } else { 2.0 }
+    }
+}
+
+/// As it is with a daemon that has worked and swept since before the payments were made. Else each would be looked for at Stripe
+/// first, and none be covered by a sweep.
+async fn has_long_worked(case: &Case, database: &Database) {
+    database.run("UPDATE continuity SET known_since = '2025-01-01Z', beat_at = now()").await;
+    database.run("DELETE FROM sweeps").await;
+    if case.sweeps {
+        let columns = "id, covers_from, swept_to, charges_to, swept_at";
+        database.run(&format!("INSERT INTO sweeps ({columns}) VALUES (1, '2025-01-01Z', now(), now(), now())")).await;
+    }
 }
 
 /// All cases, or those whose name holds a word.
@@ -68,14 +93,19 @@ pub async fn template(home: &Home, database: &Database) {
 async fn measure(case: &Case, scale: Scale, fake: &Fake, database: &Database, next: &mut usize) {
     let payments = case.payments / scale.divisor / CLIENTS * CLIENTS;
     let stripe = format!("requests_per_second = 100000\nconcurrency = {}", case.concurrency);
-    let home = Home::new(&database.url, fake.address, &stripe, "");
+    let preflight = if case.sweeps { "preflight = \"sweep\"" } else { "" };
+    let home = Home::new(&database.url, fake.address, &stripe, preflight);
     let [mut rates, mut yards, mut ratios, mut spent] = [(); 4].map(|()| Figures::default());
     let mut rows = String::new();
     println!("{}: {} payments, {} rounds", case.name, thousands(payments as f64), scale.rounds);
     for _ in 0..scale.rounds {
         seed::copy_payments(database, *next, *next + payments - 1).await;
+        if case.sweeps {
+            seed::were_read(database).await;
+        }
         *next += payments;
         database.settle().await;
+        has_long_worked(case, database).await;
         fake.seen.latency_ms.store(case.latency_ms, Ordering::Relaxed);
         database.forget().await;
         let before = database.counted().await;
@@ -104,7 +134,7 @@ async fn measure(case: &Case, scale: Scale, fake: &Fake, database: &Database, ne
         println!("    ratio     {}", ratios.told());
     } else {
         let most = case.concurrency as f64 * 1000.0 / case.latency_ms as f64;
-        let share = rates.median() * CALLS / most * 100.0;
+        let share = rates.median() * case.calls() / most * 100.0;
         println!("    calls     {share:.1} % of concurrency / latency ({} calls/s)", thousands(most));
     }
     println!("    a payout  {rows}; {} us of payoutd's processor time\n", thousands(spent.median()));

@@ -190,6 +190,18 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
         .await;
 }
 
+/// The charges of all due payments were read once, as sweeps read them: it is known what they settled as.
+pub async fn were_read(database: &Database) {
+    database
+        .run(
+            "BEGIN;
+             SET LOCAL session_replication_role = replica;
+             UPDATE payments SET settlement_currency = currency, settlement_amount = amount WHERE next_check_at IS NOT NULL;
+             COMMIT;",
+        )
+        .await;
+}
+
 /// The columns of a table, but for these.
 async fn columns(database: &Database, table: &str, without: &[&str]) -> Vec<String> {
     let rows = database

@@ -25,7 +25,7 @@ use crate::domain::retention::RetentionPolicy;
 use crate::domain::session::{CancellationPolicy, Tier};
 use crate::domain::timetable::{BadSchedule, Timetable};
 use crate::domain::withdrawal::WithdrawalPolicy;
-use crate::jobs::{CatchUpSettings, DailySchedules, Jobs, OnboardingSettings, Parts, Settings};
+use crate::jobs::{CatchUpSettings, DailySchedules, Jobs, OnboardingSettings, Parts, Settings, SweepSettings};
 use crate::mail::{MailRoom, MailSetupError};
 use crate::ports::{Clock, Store, StoreError, StripeGateway};
 use crate::store::Database;
@@ -299,6 +299,7 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
         },
         catch_up: CatchUpSettings { interval: config.catch_up.interval, max_age: config.catch_up.max_age },
         reconcile_days: config.reconcile.days,
+        sweep: sweep_settings(config, stripe),
         onboarding: OnboardingSettings {
             account_type: config.onboarding.account_type,
             country: config.onboarding.country.clone(),
@@ -306,6 +307,18 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
             refresh_url: config.onboarding.refresh_url.clone(),
         },
     })
+}
+
+fn sweep_settings(config: &Config, stripe: &StripeParts) -> SweepSettings {
+    // What is claimed is sent well within its lease: at the pace that is set, and not long after it has its place.
+    let within_lease = u64::from(stripe.requests_per_second).saturating_mul(config.rescue.lease.as_secs()) / 4;
+    let most = (2 * config.release.batch_size).min(2 * stripe.concurrency);
+    SweepSettings {
+        preflight: config.release.preflight,
+        max_age: config.release.sweep_max_age,
+        overlap: config.release.sweep_overlap,
+        ahead: usize::try_from(u64::from(most).min(within_lease).max(1)).unwrap_or(1),
+    }
 }
 
 /// Our client for Stripe's API.

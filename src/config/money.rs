@@ -11,6 +11,7 @@ use super::duration::show_duration;
 use super::reader::Reader;
 use super::value::{FromRaw, Raw, words};
 use crate::domain::policy::{OtherSettlement, SmallAmounts};
+use crate::domain::sweep::Preflight;
 use crate::domain::timetable::Timetable;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -82,6 +83,12 @@ pub struct Release {
     pub time_zone: Tz,
     /// Payments claimed in one transaction.
     pub batch_size: u32,
+    /// How it is made sure, right before a transfer, that nothing happened of which no webhook told.
+    pub preflight: Preflight,
+    /// How long after it began a sweep may be gone by.
+    pub sweep_max_age: Duration,
+    /// How far a sweep goes back before the end of the last one.
+    pub sweep_overlap: Duration,
     /// Until a payment whose preflight could not be read is looked at again.
     pub preflight_retry: Duration,
     /// Until a transfer that the balance did not cover is tried again.
@@ -99,6 +106,7 @@ pub struct Release {
 }
 
 words!(SmallAmounts { "hold" => SmallAmounts::Hold, "carry" => SmallAmounts::Carry });
+words!(Preflight { "charge" => Preflight::Charge, "sweep" => Preflight::Sweep });
 words!(OtherSettlement { "hold" => OtherSettlement::Hold, "convert" => OtherSettlement::Convert });
 
 impl Release {
@@ -107,6 +115,9 @@ impl Release {
             schedule: r.take("release.schedule", "0 * * * * *".to_owned()),
             time_zone: r.take("release.time_zone", Tz::UTC),
             batch_size: r.number("release.batch_size", 100, 1..=1_000),
+            preflight: r.take("release.preflight", Preflight::Charge),
+            sweep_max_age: r.take("release.sweep_max_age", MINUTE),
+            sweep_overlap: r.take("release.sweep_overlap", 10 * MINUTE),
             preflight_retry: r.take("release.preflight_retry", 5 * MINUTE),
             funds_retry: r.take("release.funds_retry", HOUR),
             require_completion: r.take("release.require_completion", false),
@@ -121,6 +132,11 @@ impl Release {
         let timetable = Timetable::new(&self.schedule, self.time_zone);
         c.accept(timetable.map(drop).map_err(|why| why.to_string()), "release.schedule");
         c.positive("release.preflight_retry", self.preflight_retry);
+        c.positive("release.sweep_max_age", self.sweep_max_age);
+        let why = "what happens at Stripe after a sweep is not seen by it";
+        c.at_most("release.sweep_max_age", self.sweep_max_age, 15 * MINUTE, why);
+        c.positive("release.sweep_overlap", self.sweep_overlap);
+        c.at_most("release.sweep_overlap", self.sweep_overlap, 24 * HOUR, "each sweep lists that much again");
         c.positive("release.funds_retry", self.funds_retry);
         let (limit, before) = (self.platform_limit, self.limit_warn_before);
         c.positive("release.platform_limit", limit);

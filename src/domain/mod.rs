@@ -50,6 +50,7 @@ pub mod retention;
 pub mod retry;
 pub mod session;
 pub mod settle;
+pub mod sweep;
 pub mod timetable;
 pub mod transfer_order;
 pub mod triage;

@@ -53,7 +53,7 @@ fn payment() -> Payment {
     }
 }
 
-fn due() -> Case {
+pub(in crate::domain) fn due() -> Case {
     Case {
         payment: payment(),
         holds: vec![],

@@ -7,6 +7,7 @@ mod catch_up;
 mod daily;
 mod disputes;
 mod ingest;
+mod look;
 mod mail;
 mod onboarding;
 mod preflight;
@@ -21,6 +22,7 @@ mod retention;
 mod runs;
 mod schedule;
 mod submit;
+mod sweep;
 mod upkeep;
 mod withdrawals;
 
@@ -33,6 +35,7 @@ pub use pulse::{Loop, Pulse, Turning};
 pub use reconcile::{NotReconciled, Reconciled};
 pub use record::Recorder;
 pub use resolve::Found;
+pub use sweep::SweepSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +83,8 @@ pub struct Settings {
     pub retention: RetentionPolicy,
     /// When Stripe is asked for events that no webhook brought.
     pub catch_up: CatchUpSettings,
+    /// How payments are looked at right before they are paid.
+    pub sweep: SweepSettings,
     /// What Stripe has to know of the platform when a mentor is onboarded.
     pub onboarding: OnboardingSettings,
 }

@@ -4,22 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::JoinSet;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
 
-use super::preflight::{look_for_transfers, preflight, preflight_asked};
+use super::look::{Places, Ready, ToSend, look};
 use super::submit::submit_in;
-use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, disputes, onboarding, span, withdrawals};
-use crate::domain::breaker::{Permit, Side};
+use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, disputes, onboarding, withdrawals};
+use crate::domain::breaker::Side;
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
-use crate::domain::lost::to_be_looked_for;
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
-use crate::domain::payment::{Pause, WaitWhy};
-use crate::domain::release::Case;
 use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
 
 /// How often to show a sign of life while no run is wanted.
@@ -108,20 +103,6 @@ fn figures(trigger: Trigger, good: bool, took: Duration) {
     metrics::histogram!("payoutd_run_seconds").record(took.as_secs_f64()); // float: not money
 }
 
-/// A payment ready to be claimed, with its places.
-type Ready = (Preflighted, Place);
-
-/// What a payment takes up on its way, from before its charge is read.
-pub(super) struct Place {
-    /// Among the calls under way; free once the last of its calls has ended.
-    pub call: OwnedSemaphorePermit,
-    /// Among what is not recorded yet: should recording be slower than the calls, those wait.
-    pub record: OwnedSemaphorePermit,
-}
-
-/// Outcomes that may wait to be recorded, beside the calls under way.
-const UNRECORDED: usize = 200;
-
 /// What was done, and why nothing was tried where the database may be behind.
 async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreError> {
     if !jobs.breaker.lets_call(jobs.clock.now()) {
@@ -141,73 +122,26 @@ async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreE
         onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
-    let (looked, claimed) = tokio::join!(look(jobs, known_since, to_claim), claim_and_submit(jobs, ready));
-    let (looked, claimed) = (looked?, claimed?);
+    let (to_send, sending) = mpsc::channel(jobs.settings.sweep.ahead);
+    let places = Places::of(jobs.settings.concurrency);
+    let looking = look(jobs, known_since, to_claim, to_send, places.clone());
+    let (looked, claimed, sent) =
+        tokio::join!(looking, claim_and_submit(jobs, ready), submit_claimed(jobs, sending, places));
+    let ((looked, trouble), claimed) = (looked?, claimed?);
     // After the transfers, which may have brought what is to be withdrawn.
     withdrawals::pay_out(jobs).await?;
-    let (held, waiting) = (looked.held + claimed.held, looked.waiting + claimed.waiting);
-    Ok((RunCounts { looked_at: looked.looked_at, held, waiting, ..claimed }, None))
+    Ok((sum(sum(looked, claimed), sent), trouble))
 }
 
-/// Picks batch after batch until nothing is due, and reads the charges. A payment gets its place among the calls under
-/// way before its charge is read, so that the transfer follows the reading at once.
-async fn look(
-    jobs: &Arc<Jobs>,
-    known_since: DateTime<Utc>,
-    to_claim: mpsc::Sender<Ready>,
-) -> Result<RunCounts, StoreError> {
-    let calls = Arc::new(Semaphore::new(jobs.settings.concurrency));
-    let records = Arc::new(Semaphore::new(jobs.settings.concurrency + UNRECORDED));
-    let mut counts = RunCounts::default();
-    let mut reading = JoinSet::new();
-    while !jobs.stop.is_cancelled() {
-        jobs.pulse.works(Loop::Release);
-        let now = jobs.clock.now();
-        let permit = jobs.breaker.permit(now);
-        let limit = match permit {
-            Permit::All => jobs.settings.batch_size,
-            Permit::Probe => 1,
-            Permit::Wait(_) => break,
-        };
-        let revisit_at = now + span(jobs.policy.retry.lease);
-        let picked = jobs.store.pick_due(i64::try_from(limit).unwrap_or(i64::MAX), revisit_at, now).await?;
-        counts.looked_at += picked.looked_at;
-        counts.held += picked.held;
-        counts.waiting += picked.waiting;
-        if permit == Permit::Probe && picked.ready.is_empty() && picked.asked.is_empty() {
-            // Nothing to probe with: ask for something harmless, so that trouble which is over may be seen to be over.
-            let pinged = jobs.stripe.ping().await;
-            jobs.learn(Side::Reading, &pinged.result).await;
-            jobs.breaker.give_back(permit, now);
-        }
-        if picked.looked_at == 0 {
-            break;
-        }
-        for charge in &picked.disputes_to_read {
-            read_disputes(jobs, charge).await?;
-        }
-        let ready = picked.ready.into_iter().map(|(plan, case)| (Some(plan.charge_id), case));
-        for (charge_id, case) in ready.chain(picked.asked.into_iter().map(|case| (None, case))) {
-            // Never closed; and if it were, the payment would be looked at again.
-            let Ok(record) = records.clone().acquire_owned().await else { break };
-            let Ok(call) = calls.clone().acquire_owned().await else { break };
-            let place = Place { call, record };
-            // Waiting for the place may have taken long. What was picked is looked at again after the next start.
-            if jobs.stop.is_cancelled() {
-                break;
-            }
-            let lost = to_be_looked_for(&case.payment, known_since, jobs.policy.retry.key_max_age, now);
-            reading.spawn(read_charge(jobs.clone(), charge_id, case, lost, to_claim.clone(), place));
-        }
-        while let Some(read) = reading.try_join_next() {
-            counts.waiting += usize::from(!read.unwrap_or(true));
-        }
+fn sum(a: RunCounts, b: RunCounts) -> RunCounts {
+    RunCounts {
+        looked_at: a.looked_at + b.looked_at,
+        transferred: a.transferred + b.transferred,
+        held: a.held + b.held,
+        waiting: a.waiting + b.waiting,
+        failed: a.failed + b.failed,
+        unfinished: a.unfinished + b.unfinished,
     }
-    while let Some(read) = reading.join_next().await {
-        jobs.pulse.works(Loop::Release);
-        counts.waiting += usize::from(!read.unwrap_or(true));
-    }
-    Ok(counts)
 }
 
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.
@@ -219,44 +153,6 @@ pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), 
         Err(failure) => {
             tracing::warn!(charge.id = charge.as_str(), error = failure.message(), "its disputes cannot be read yet");
             Ok(())
-        }
-    }
-}
-
-/// Answers whether the charge could be read. Where something else than a transfer is to be sent (`charge_id` is none),
-/// all is read that it depends on. Where a daemon of whose work the database does not know may have paid it (`lost`), its
-/// transfers are looked for, too.
-async fn read_charge(
-    jobs: Arc<Jobs>,
-    charge_id: Option<ChargeId>,
-    case: Case,
-    lost: bool,
-    to_claim: mpsc::Sender<Ready>,
-    place: Place,
-) -> bool {
-    let payment_id = case.payment.id;
-    let read = match &charge_id {
-        Some(charge_id) => preflight(&jobs, charge_id).await,
-        None => preflight_asked(&jobs, &case).await,
-    };
-    let read = match read {
-        Ok(facts) if lost => look_for_transfers(&jobs, &case).await.map(|found| [facts, found].concat()),
-        read => read,
-    };
-    match read {
-        Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
-        Err(unread) => {
-            let failure = unread.failure;
-            tracing::warn!(payment.id = payment_id.0, error = failure.message(), "its charge cannot be read; it waits");
-            let until = jobs.clock.now() + span(jobs.policy.retry.preflight);
-            let pause = Pause { until, why: WaitWhy::Preflight };
-            if let Err(error) = jobs.store.postpone(vec![payment_id], pause).await {
-                tracing::error!(payment.id = payment_id.0, %error, "it could not be postponed; it is looked at again");
-            }
-            if let Err(error) = jobs.tell_unreadable(&case, &failure).await {
-                tracing::error!(payment.id = payment_id.0, %error, "the alert could not be written");
-            }
-            false
         }
     }
 }
@@ -299,14 +195,42 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
     failed.map_or(Ok(counts), Err)
 }
 
+/// Sends what was claimed as it was picked, as places come free.
+async fn submit_claimed(jobs: &Arc<Jobs>, mut claimed: mpsc::Receiver<ToSend>, places: Places) -> RunCounts {
+    let mut counts = RunCounts::default();
+    let mut calls = FuturesUnordered::new();
+    while let Some((operation, ahead)) = claimed.recv().await {
+        jobs.pulse.works(Loop::Release);
+        // Never closed; and if it were, the rescuer would take it up.
+        let Some(place) = places.take().await else { break };
+        drop(ahead);
+        let jobs = jobs.clone();
+        calls.push(tokio::spawn(async move { submit_in(place, &jobs, operation).await }));
+        while let Some(Some(recorded)) = calls.next().now_or_never() {
+            count(&mut counts, recorded.ok());
+        }
+    }
+    while let Some(recorded) = calls.next().await {
+        jobs.pulse.works(Loop::Release);
+        count(&mut counts, recorded.ok());
+    }
+    counts
+}
+
 async fn claim(
     jobs: &Jobs,
     preflighted: Vec<Preflighted>,
     counts: &mut RunCounts,
 ) -> Result<Vec<Operation>, StoreError> {
     let now = jobs.clock.now();
-    let mut operations = Vec::with_capacity(preflighted.len());
-    for claimed in jobs.store.claim(preflighted, jobs.lease(now), now).await? {
+    let claimed = jobs.store.claim(preflighted, jobs.lease(now), now).await?;
+    Ok(to_submit(jobs, claimed, counts))
+}
+
+/// What is to be sent of what was claimed; the rest is counted.
+pub(super) fn to_submit(jobs: &Jobs, claimed: Vec<Claimed>, counts: &mut RunCounts) -> Vec<Operation> {
+    let mut operations = Vec::with_capacity(claimed.len());
+    for claimed in claimed {
         match claimed {
             Claimed::Submit(operation) => operations.push(*operation),
             Claimed::Held(id, reasons) => {
@@ -326,7 +250,7 @@ async fn claim(
             Claimed::Taken(PaymentId(id)) => tracing::debug!(payment.id = id, "another worker has it"),
         }
     }
-    Ok(operations)
+    operations
 }
 
 fn count(counts: &mut RunCounts, recorded: Option<Recorded>) {

@@ -1,7 +1,7 @@
 //! Submitting: the call to Stripe between tx 1 and tx 2. What it brings is handed to the recorder as it is.
 
+use super::look::Place;
 use super::preflight::{Unread, preflight, preflight_asked};
-use super::release::Place;
 use super::{Jobs, withdrawals};
 use crate::domain::breaker::Side;
 use crate::domain::facts::{AccountFact, Fact};

@@ -98,6 +98,9 @@ pub trait StripeGateway: Send + Sync {
     /// A page of what was made in a span of time, as facts, each with when it was made. Payouts are the platform's own.
     async fn made(&self, what: Compared, span: Span, after: Option<&str>) -> Called<ListPage<(Fact, DateTime<Utc>)>>;
 
+    /// A page of the charges that were made in a span of time, each with its balance transaction's currency.
+    async fn charges(&self, span: Span, after: Option<&str>) -> Called<ListPage<Source>>;
+
     /// Reads what is on a connected account.
     async fn funds_of(&self, account: &AccountId) -> Called<Funds>;
 

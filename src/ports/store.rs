@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, TimelineEntry,
+    Continuities, Kept, MentorChange, NewEvent, PaymentRef, PaymentView, Payouts, StatusFigures, Sweeps, TimelineEntry,
 };
 use crate::domain::facts::{AccountFact, DisputeFact, Fact};
 use crate::domain::hold::{Hold, Subject};
@@ -238,7 +238,7 @@ pub struct RunCounts {
 
 /// The database.
 #[async_trait]
-pub trait Store: Payouts + Continuities + Send + Sync {
+pub trait Store: Payouts + Continuities + Sweeps + Send + Sync {
     /// Keeps events, all in one commit; one answer for each, in order.
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
     /// Events that wait to be projected, oldest first.

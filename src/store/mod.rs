@@ -21,6 +21,7 @@ mod rows;
 mod schema;
 mod server;
 mod sqlite;
+mod sweeps;
 mod types;
 
 use std::sync::Arc;
@@ -142,11 +143,11 @@ impl Store for Database {
     }
 
     async fn postpone(&self, payments: Vec<PaymentId>, pause: Pause) -> Result<()> {
-        tx!(self.db, "postpone payments", |conn| release::postpone(conn, &payments, pause))
+        tx!(self.db, "postpone payments", |conn| waiting::postpone(conn, &payments, pause))
     }
 
     async fn wake_held_by_settings(&self) -> Result<usize> {
-        tx!(self.db, "wake payments", |conn| release::wake_held_by_settings(conn))
+        tx!(self.db, "wake payments", |conn| waiting::wake_held_by_settings(conn))
     }
 
     async fn accounts_to_read(&self, stale_before: DateTime<Utc>, limit: i64) -> Result<Vec<AccountId>> {

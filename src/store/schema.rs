@@ -353,6 +353,14 @@ tables! {
         caught_up_at -> Nullable<Instant>,
         caught_up_found -> BigInt,
     }
+    sweeps (id) {
+        id -> SmallInt,
+        covers_from -> Instant,
+        swept_to -> Instant,
+        charges_to -> Instant,
+        swept_at -> Nullable<Instant>,
+        failing_since -> Nullable<Instant>,
+    }
     discrepancies (id) {
         id -> BigInt,
         kind -> Text,

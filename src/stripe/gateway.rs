@@ -129,6 +129,13 @@ impl StripeGateway for Client {
         trip.came_to(made)
     }
 
+    async fn charges(&self, span: Span, after: Option<&str>) -> Called<ListPage<Source>> {
+        let mut trip = self.trip();
+        let now = self.now();
+        let charges = lists::charges(&mut trip, span, after, now).await;
+        trip.came_to(charges)
+    }
+
     async fn funds_of(&self, account: &AccountId) -> Called<Funds> {
         let mut trip = self.trip();
         let funds = bank::funds_of(&mut trip, account).await;

@@ -11,7 +11,7 @@ use super::client::Trip;
 use super::request::{Call, PAGE_LIMIT};
 use crate::domain::discrepancy::Compared;
 use crate::domain::event;
-use crate::domain::facts::Fact;
+use crate::domain::facts::{Fact, Source};
 use crate::domain::ids::AccountId;
 use crate::domain::triage::Failure;
 use crate::ports::{ListPage, NewEvent, Span};
@@ -22,13 +22,14 @@ struct Made {
     created: i64,
 }
 
-fn call(path: &str, types: &[&str], span: Span, after: Option<&str>) -> Call {
+/// `more` is asked for beside the span.
+fn call(path: &str, more: &[(&str, &str)], span: Span, after: Option<&str>) -> Call {
     let mut query = vec![
         ("created[gte]".to_owned(), span.since.timestamp().to_string()),
         ("created[lt]".to_owned(), span.until.timestamp().to_string()),
         ("limit".to_owned(), PAGE_LIMIT.to_string()),
     ];
-    query.extend(types.iter().map(|kind| ("types[]".to_owned(), (*kind).to_owned())));
+    query.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     query.extend(after.map(|id| ("starting_after".to_owned(), id.to_owned())));
     let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
     let call = Call::from_builder(RequestBuilder::new(StripeMethod::Get, path), None);
@@ -69,7 +70,8 @@ pub(super) async fn events(
     after: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<ListPage<NewEvent>, Failure> {
-    page(trip, call("/events", types, span, after), |object, _, answer| {
+    let types: Vec<_> = types.iter().map(|kind| ("types[]", *kind)).collect();
+    page(trip, call("/events", &types, span, after), |object, _, answer| {
         let body = object.get().as_bytes().to_vec();
         let head = event::head(&body).map_err(|e| answer.unreadable(e.to_string()))?;
         Ok(Some(NewEvent {
@@ -82,6 +84,20 @@ pub(super) async fn events(
             received_at: now,
             unreadable: None,
         }))
+    })
+    .await
+}
+
+pub(super) async fn charges(
+    trip: &mut Trip<'_>,
+    span: Span,
+    after: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<ListPage<Source>, Failure> {
+    let settled = [("expand[]", "data.balance_transaction")];
+    page(trip, call("/charges", &settled, span, after), |object, _, answer| {
+        let charge = event::charge_read(object, answer.date.unwrap_or(now));
+        charge.map(Some).map_err(|e| answer.unreadable(e.to_string()))
     })
     .await
 }
@@ -135,7 +151,8 @@ mod tests {
     fn a_span_of_seconds_and_every_type_is_asked_for() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         let span = Span { since: at(1_000), until: at(2_000) };
-        let call = call("/events", &["charge.refunded", "transfer.created"], span, Some("evt_1"));
+        let types = [("types[]", "charge.refunded"), ("types[]", "transfer.created")];
+        let call = call("/events", &types, span, Some("evt_1"));
         let expected = "/v1/events?created%5Bgte%5D=1000&created%5Blt%5D=2000&limit=100&types%5B%5D=charge.refunded\
             &types%5B%5D=transfer.created&starting_after=evt_1";
         assert_eq!((call.path.as_str(), call.method), (expected, hyper::Method::GET));

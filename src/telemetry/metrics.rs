@@ -40,7 +40,7 @@ const fn histogram(name: &'static str, help: &'static str) -> Figure {
 }
 
 /// Every figure there is.
-pub const FIGURES: [Figure; 33] = [
+pub const FIGURES: [Figure; 34] = [
     gauge("payoutd_build_info", "Always 1; the version that runs is its label"),
     gauge(
         "payoutd_database_up",
@@ -82,6 +82,7 @@ pub const FIGURES: [Figure; 33] = [
     counter("payoutd_email_attempts_total", "Attempts to send an email, by outcome"),
     counter("payoutd_daily_chores_total", "What is done once a day and this daemon did"),
     counter("payoutd_removed_total", "Rows that were removed, since they had been kept long enough, by what they were"),
+    counter("payoutd_sweeps_total", "Lists of what changed at Stripe that were gone through before paying, by outcome"),
     counter("payoutd_catch_ups_total", "How often this daemon caught up with Stripe's events"),
     counter("payoutd_events_caught_up_total", "Events that catching up found and no webhook had brought"),
     counter("payoutd_reloads_total", "Readings of the configuration after SIGHUP, by outcome"),
@@ -89,7 +90,7 @@ pub const FIGURES: [Figure; 33] = [
 ];
 
 /// Counters that are there from the first scrape on, since an alert on a rate needs the zero before the one.
-const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 7] = [
+const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 8] = [
     (
         "payoutd_transfer_outcomes_total",
         "outcome",
@@ -99,6 +100,7 @@ const BEGUN_AT_ZERO: [(&str, &str, &[&str]); 7] = [
     ("payoutd_email_attempts_total", "outcome", &["sent", "later", "given_up"]),
     ("payoutd_daily_chores_total", "chore", &["platform_limit", "digest", "audit", "reconcile", "retention"]),
     ("payoutd_removed_total", "what", &["events", "attempts", "emails", "api_writes", "runs"]),
+    ("payoutd_sweeps_total", "outcome", &["good", "failed"]),
     ("payoutd_reloads_total", "outcome", &["ok", "refused"]),
     ("payoutd_figures_failed_total", "why", &["database"]),
 ];

@@ -27,6 +27,7 @@ mod settlement;
 mod shutdown;
 mod small;
 mod sql;
+mod sweep;
 mod town;
 mod web;
 mod withdrawals;

@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::storage::Claim;
+
+/// How long after it began a sweep may be gone by.
+pub const SWEEP_MAX_AGE_MS: i64 = 60_000;
 /// What the platform keeps, in basis points.
 pub const FEE_BPS: i64 = 1_000;
 
@@ -63,8 +67,8 @@ pub struct Auditor {
 pub struct Witness<'a> {
     /// Up to which event a charge had been read, each time that a request to transfer it came in.
     pub asked_after: &'a BTreeMap<String, Vec<usize>>,
-    /// Intents to transfer that were committed: of which charge, and after how many flags.
-    pub claims: &'a [(String, u64)],
+    /// Intents to transfer that were committed.
+    pub claims: &'a [Claim],
     /// Mentors who owed something, ever: what they are sent may be less.
     pub debtors: &'a BTreeSet<String>,
     /// Spans in which a charge was flagged: from and until which number of flags.
@@ -136,6 +140,9 @@ impl Charge {
     }
 }
 
+/// How old a sweep may be when it is gone by: what the settings say, and as much as a clock is set wrong at a time.
+const OLDEST_SWEEP_MS: i64 = SWEEP_MAX_AGE_MS + 150_000;
+
 /// What is promised of every transfer.
 fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<'_>) -> Result<(), String> {
     let whole = share(charge.amount, 0);
@@ -146,7 +153,17 @@ fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<
     if charge.transfers.len() > 1 && charge.transfers.values().any(|(_, reversed)| *reversed > 0) {
         return Ok(());
     }
-    let reads = witness.asked_after.get(id).map_or(&[][..], Vec::as_slice);
+    let claim = witness.claims.iter().rev().find(|claim| claim.charge == id);
+    let claim = claim.ok_or_else(|| format!("{id} was transferred and never claimed"))?;
+    let by_itself = witness.asked_after.get(id).map_or(&[][..], Vec::as_slice);
+    // One that was claimed by a sweep is judged by what Stripe told when that was begun, and the sweep was a fresh one.
+    let by_sweep = claim.by.map(|by| match by.read {
+        Some(read) if by.age_ms <= OLDEST_SWEEP_MS => Ok([read]),
+        Some(_) => Err(format!("{id} was claimed by a sweep that was begun {} s before", by.age_ms / 1_000)),
+        None => Err(format!("{id} was claimed by a sweep, and not all was ever listed")),
+    });
+    let by_sweep = by_sweep.transpose()?;
+    let reads = by_sweep.as_ref().map_or(by_itself, |read| &read[..]);
     let may_be_less = witness.debtors.contains(&charge.mentor);
     let verdict = |read: &usize| {
         let (refunded, charged_back) = charge.at(*read);
@@ -165,8 +182,7 @@ fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<
     if !verdicts.iter().any(Result::is_ok) {
         return verdicts.pop().unwrap_or_else(|| Err(format!("{id} was transferred and never read")));
     }
-    let claim = witness.claims.iter().rev().find(|(claimed, _)| claimed == id);
-    let (_, flags) = claim.ok_or_else(|| format!("{id} was transferred and never claimed"))?;
+    let flags = &claim.flags;
     let spans = witness.flagged.get(id).map_or(&[][..], Vec::as_slice);
     if spans.iter().any(|(from, until)| from <= flags && until.is_none_or(|until| *flags < until)) {
         return Err(format!("{id} was claimed while it was flagged"));

@@ -15,9 +15,12 @@ use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, Transf
 use payoutd::domain::onboarding::AccountType;
 use payoutd::domain::operation::{Done, Order};
 use payoutd::domain::policy::Policy;
+use payoutd::domain::sweep::Preflight;
 use payoutd::domain::timetable::Timetable;
 use payoutd::domain::withdrawal::Funds;
-use payoutd::jobs::{CatchUpSettings, DailySchedules, GroupInbox, Jobs, OnboardingSettings, Parts, Settings};
+use payoutd::jobs::{
+    CatchUpSettings, DailySchedules, GroupInbox, Jobs, OnboardingSettings, Parts, Settings, SweepSettings,
+};
 use payoutd::ports::{
     AccountLink, Called, Clock, Inbox, ListPage, NewAccountLink, NewEvent, Span, StoreError, StripeGateway,
 };
@@ -27,6 +30,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auditor::SWEEP_MAX_AGE_MS;
 use crate::chance::Chance;
 use crate::mutations::Mutation;
 use crate::post::Post;
@@ -54,6 +58,7 @@ impl Daemon {
         storage: Arc<storage::Shared>,
         policy: Arc<Policy>,
         number: u64,
+        preflight: Preflight,
         mut chance: Chance,
     ) -> Daemon {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
@@ -73,12 +78,12 @@ impl Daemon {
         };
         let parts = Parts {
             chores: Arc::new(storage.database.clone()),
-            store: Arc::new(SimStore { shared: storage, chance: Mutex::new(chance.split()) }),
+            store: Arc::new(SimStore { daemon: number, shared: storage, chance: Mutex::new(chance.split()) }),
             stripe,
             mailer: Arc::new(post),
             clock: clock.clone(),
             policy,
-            settings: self::settings(number),
+            settings: self::settings(number, preflight),
             stop: CancellationToken::new(),
         };
         let (jobs, inbox) = runtime.block_on(async {
@@ -155,7 +160,7 @@ impl Daemon {
     }
 }
 
-fn settings(number: u64) -> Settings {
+fn settings(number: u64, preflight: Preflight) -> Settings {
     let midnight = Timetable::new("0 0 0 * * *", Tz::UTC).expect("a schedule");
     Settings {
         owner: format!("daemon-{number}"),
@@ -171,6 +176,12 @@ fn settings(number: u64) -> Settings {
         catch_up: CatchUpSettings { interval: Duration::from_secs(3_600), max_age: Duration::from_secs(6 * 3_600) },
         reconcile_days: 3,
         retention: Default::default(),
+        sweep: SweepSettings {
+            preflight,
+            max_age: Duration::from_millis(SWEEP_MAX_AGE_MS.unsigned_abs()),
+            overlap: Duration::from_secs(600),
+            ahead: 6,
+        },
         onboarding: OnboardingSettings {
             account_type: AccountType::Express,
             country: None,
@@ -213,10 +224,13 @@ impl StripeGateway for Mutated {
         self.client.transfers_in(group).await
     }
     async fn events(&self, types: &[&str], span: Span, after: Option<&str>) -> Called<ListPage<NewEvent>> {
-        self.client.events(types, span, after).await
+        self.mutation.list(self.client.events(types, span, after).await)
     }
     async fn made(&self, what: Compared, span: Span, after: Option<&str>) -> Called<ListPage<(Fact, DateTime<Utc>)>> {
-        self.client.made(what, span, after).await
+        self.mutation.list(self.client.made(what, span, after).await)
+    }
+    async fn charges(&self, span: Span, after: Option<&str>) -> Called<ListPage<Source>> {
+        self.client.charges(span, after).await
     }
     async fn funds_of(&self, account: &AccountId) -> Called<Funds> {
         self.client.funds_of(account).await

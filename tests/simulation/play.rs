@@ -12,6 +12,7 @@ use payoutd::app::sandbox::{
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{AccountId, MentorId, PaymentId};
 use payoutd::domain::policy::Policy;
+use payoutd::domain::sweep::Preflight;
 use payoutd::ports::{Books, MentorChange, Store};
 use payoutd::store::Database;
 
@@ -32,6 +33,8 @@ pub struct Life {
     pub transfers: u64,
     pub calls: u64,
     pub kills: u64,
+    /// Intents that were committed by a sweep.
+    pub by_sweep: u64,
     pub trace: Vec<String>,
 }
 
@@ -52,6 +55,8 @@ pub struct Play {
     pub faults: Arc<AtomicBool>,
     delivered: Delivered,
     policy: Arc<Policy>,
+    /// Chooses for each daemon of a life that sweeps whether it does; `None` where none does.
+    pub sweeps: Option<Chance>,
     daemons: Vec<Daemon>,
     mentors: Vec<String>,
     pub bookings: Vec<Booking>,
@@ -84,7 +89,11 @@ impl Play {
         let dir = tempfile::Builder::new().prefix("payoutd-sim-").tempdir_in(crate::memory()).expect("a directory");
         let path = dir.path().join("payoutd.db").to_string_lossy().into_owned();
         std::fs::write(&path, crate::template()).expect("writable");
-        let policy = Arc::new(crate::policy());
+        // By a chance of its own. A shorter window: what is older than a key may have to be looked for, and so is not swept.
+        let mut chance_of_sweeps = Chance::new(!seed);
+        let sweeps = chance_of_sweeps.permille(500).then_some(chance_of_sweeps);
+        let window = if sweeps.is_some() { WINDOW / 6 } else { WINDOW };
+        let policy = Arc::new(Policy { dispute_window: window, ..crate::policy() });
         let backstage = crate::backstage();
         let guard = backstage.enter();
         let database = Database::open_with(&format!("sqlite://{path}"), 1, policy.clone()).expect("a database");
@@ -96,12 +105,14 @@ impl Play {
             ..Settings::default()
         };
         let faults = Arc::new(AtomicBool::new(true));
+        let stripe = Arc::new(Mutex::new(Stripe::new(settings)));
         let storage = Arc::new(Shared {
             database,
             backstage: backstage.clone(),
             faults: faults.clone(),
             moves: Arc::new(AtomicU64::new(0)),
             claims: Mutex::default(),
+            stripe: stripe.clone(),
             flags: AtomicU64::new(0),
             mutation,
             sql: Sql::open(&path),
@@ -109,11 +120,12 @@ impl Play {
         Play {
             chance,
             time: Arc::new(Time::default()),
-            stripe: Arc::new(Mutex::new(Stripe::new(settings))),
+            stripe,
             storage,
             faults,
             delivered: Delivered::default(),
             policy,
+            sweeps,
             daemons: Vec::new(),
             mentors: Vec::new(),
             bookings: Vec::new(),
@@ -136,6 +148,7 @@ impl Play {
         }
         for _ in 0..STEPS {
             self.something_happens();
+            self.lists_go_wrong();
             self.wakes_up();
             let turns = 5 + self.chance.below(60);
             self.goes_on(turns)?;
@@ -319,6 +332,20 @@ impl Play {
         self.core(|core, _| core.add_fault(FaultRule::times(times, of, fault)));
     }
 
+    /// Where daemons sweep, the lists that they read go wrong more often than the rest.
+    fn lists_go_wrong(&mut self) {
+        let Some(sweeps) = &mut self.sweeps else { return };
+        if !sweeps.permille(200) {
+            return;
+        }
+        let list = sweeps.of(&["/v1/events", "/v1/refunds", "/v1/disputes", "/v1/charges"]);
+        let error = Fault::ServerError { status: 500, at: ServerErrorPoint::BeforeExecution };
+        let faults = [error, Fault::Garbage, Fault::ResetBeforeEffect, Fault::TimeoutBeforeEffect { hold_ms: None }];
+        let fault = faults[sweeps.index(faults.len())].clone();
+        self.notes(format!("fault {fault:?} on {list}"));
+        self.core(|core, _| core.add_fault(FaultRule::times(2, FaultMatch::reads(list), fault)));
+    }
+
     pub fn starts(&mut self) {
         if self.daemons.len() >= 2 {
             return;
@@ -329,9 +356,12 @@ impl Play {
         let (delivered, faults) = (self.delivered.clone(), self.faults.clone());
         let post = Post { delivered, chance: Mutex::new(self.chance.split()), faults };
         let chance = self.chance.split();
-        let daemon = Daemon::start(wire, post, self.storage.clone(), self.policy.clone(), self.started, chance);
+        let sweeps = self.sweeps.as_mut().is_some_and(|sweeps| sweeps.permille(800));
+        let preflight = if sweeps { Preflight::Sweep } else { Preflight::Charge };
+        let (storage, policy) = (self.storage.clone(), self.policy.clone());
+        let daemon = Daemon::start(wire, post, storage, policy, self.started, preflight, chance);
         self.daemons.push(daemon);
-        self.notes(format!("daemon {} starts", self.started));
+        self.notes(format!("daemon {} starts, preflight by {preflight}", self.started));
     }
 
     fn kill(&mut self) {
@@ -397,8 +427,10 @@ impl Play {
 
     /// So many turns of a millisecond, or until nothing moves.
     fn goes_on(&mut self, turns: u64) -> Result<(), String> {
-        let moves =
-            |play: &Play| play.storage.moves.load(Ordering::SeqCst) + play.stripe.lock().expect("no panic").calls;
+        let moves = |play: &Play| {
+            let stripe = play.stripe.lock().expect("no panic");
+            play.storage.moves.load(Ordering::SeqCst) + stripe.calls + stripe.lists
+        };
         let (mut before, mut still) = (moves(self), 0);
         for _ in 0..turns {
             self.post_office();
@@ -614,6 +646,8 @@ impl Play {
         }
         self.mail_is_right()?;
         self.life.calls = self.stripe.lock().expect("no panic").calls;
+        let claims = self.storage.claims.lock().expect("no panic");
+        self.life.by_sweep = claims.iter().filter(|claim| claim.by.is_some()).count() as u64;
         Ok(())
     }
 

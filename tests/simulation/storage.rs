@@ -18,12 +18,13 @@ use payoutd::domain::onboarding::AccountOrder;
 use payoutd::domain::operation::{Operation, Order};
 use payoutd::domain::payment::{Pause, PaymentStatus};
 use payoutd::domain::release::Case;
+use payoutd::domain::sweep::{Sweep, Swept};
 use payoutd::domain::withdrawal::WithdrawalCase;
 use payoutd::ports::{
     CaughtUp, CheckedWithdrawal, Claimed, ClaimedAccount, ClaimedWithdrawal, Continuities, Continuity, DueLetter,
-    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked, Preflighted,
-    Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError, TimelineEntry, Trigger,
-    Unprojected,
+    DueWithdrawal, Kept, Lease, MentorChange, NewEvent, Outcome, PaymentRef, PaymentView, Payouts, Picked,
+    PickedBySweep, Preflighted, Projected, Reclaimed, Recorded, RunCounts, Sent, StatusFigures, Store, StoreError,
+    SweepStanding, Sweeps, TimelineEntry, Trigger, Unprojected, UnreadEvent,
 };
 use payoutd::store::Database;
 
@@ -40,8 +41,10 @@ pub struct Shared {
     pub faults: Arc<AtomicBool>,
     /// Counts what happens: who moved nothing is idle.
     pub moves: Arc<AtomicU64>,
-    /// Charges whose transfer's intent was committed, and after how many flags were set.
-    pub claims: Mutex<Vec<(String, u64)>>,
+    /// Charges whose transfer's intent was committed.
+    pub claims: Mutex<Vec<Claim>>,
+    /// Stripe, as it was listed.
+    pub stripe: crate::stripe::Shared,
     /// How many flags were set or lifted so far.
     pub flags: AtomicU64,
     pub mutation: Option<Mutation>,
@@ -49,7 +52,28 @@ pub struct Shared {
     pub sql: Sql,
 }
 
+/// An intent to transfer that was committed.
+pub struct Claim {
+    /// Of which charge.
+    pub charge: String,
+    /// After how many flags were set.
+    pub flags: u64,
+    /// The sweep that it was claimed by, where its charge was not read: as Stripe saw it.
+    pub by: Option<BySweep>,
+}
+
+/// Stripe's view of the sweep that a claim went by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BySweep {
+    /// After how many events it was begun; `None` where the daemon has never listed all that it has to.
+    pub read: Option<usize>,
+    /// How long it had been begun when it was claimed by, by the daemon's clock.
+    pub age_ms: i64,
+}
+
 pub struct SimStore {
+    /// Whose.
+    pub daemon: u64,
     pub shared: Arc<Shared>,
     pub chance: Mutex<Chance>,
 }
@@ -102,12 +126,13 @@ impl SimStore {
         done
     }
 
-    fn claimed(&self, operation: &Operation) {
+    fn claimed(&self, operation: &Operation, by: Option<BySweep>) {
         if let Order::Transfer(order) = &operation.order
             && let Some(charge) = &order.source_transaction
         {
             let flags = self.shared.flags.load(Ordering::SeqCst);
-            self.shared.claims.lock().expect("no panic").push((charge.as_str().to_owned(), flags));
+            let claim = Claim { charge: charge.as_str().to_owned(), flags, by };
+            self.shared.claims.lock().expect("no panic").push(claim);
         }
     }
 }
@@ -168,7 +193,7 @@ impl Store for SimStore {
             }
             for claimed in claimed.iter().flatten() {
                 if let Claimed::Submit(operation) = claimed {
-                    self.claimed(operation);
+                    self.claimed(operation, None);
                 }
             }
             claimed
@@ -210,6 +235,43 @@ impl Store for SimStore {
         fn put_mentor(&self, id: MentorId, change: MentorChange, actor: String, now: DateTime<Utc>) -> Mentor;
         fn mentors(&self, id: Option<MentorId>, limit: i64) -> Vec<(Mentor, Option<Account>, Vec<Hold>)>;
         fn check(&self) -> ();
+    }
+}
+
+#[async_trait]
+impl Sweeps for SimStore {
+    async fn pick_by_sweep(
+        &self,
+        limit: i64,
+        sweep: Sweep,
+        lease: Lease,
+        revisit_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<PickedBySweep, StoreError> {
+        let shared = self.shared.clone();
+        let pick = async {
+            let unflagged = shared.mutation.map(|mutation| mutation.before_claim(&shared)).unwrap_or_default();
+            let by = shared.stripe.lock().expect("no panic").swept_by(self.daemon, now.timestamp_millis());
+            let picked = shared.database.pick_by_sweep(limit, sweep, lease, revisit_at, now).await;
+            if let Some(mutation) = shared.mutation {
+                mutation.after_claim(&shared, &unflagged);
+            }
+            for claimed in picked.iter().flat_map(|picked| &picked.claimed) {
+                if let Claimed::Submit(operation) = claimed {
+                    self.claimed(operation, Some(by));
+                }
+            }
+            picked
+        };
+        self.call(pick).await
+    }
+
+    pass_on! {
+        fn sweep_standing(&self, now: DateTime<Utc>) -> SweepStanding;
+        fn swept(&self, step: Swept, began: Option<DateTime<Utc>>) -> DateTime<Utc>;
+        fn sweep_failed(&self, from: Swept, began: DateTime<Utc>) -> DateTime<Utc>;
+        fn take_in_listed(&self, facts: Vec<Fact>, now: DateTime<Utc>) -> ();
+        fn unread_events(&self, ids: Vec<String>) -> Vec<UnreadEvent>;
     }
 }
 

@@ -15,6 +15,7 @@ use payoutd::stripe::{Exchange, Received};
 use tokio::time::Instant;
 
 use crate::chance::Chance;
+use crate::storage::BySweep;
 use crate::time::Time;
 
 /// Stripe, and what is known of how it was read.
@@ -29,10 +30,14 @@ pub struct Stripe {
     /// Up to which event a charge had been read when a request to transfer it came in: what was carried out may have come
     /// in long before.
     pub asked_after: BTreeMap<String, Vec<usize>>,
+    /// The lists that a daemon has asked for from the first page on, and how far it got.
+    listed: BTreeMap<(u64, &'static str), Listing>,
     /// Requests that go on although their caller is gone, and when.
     orphans: Vec<(i64, Ticket)>,
     /// Calls so far.
     pub calls: u64,
+    /// Lists that set out or arrived: between them nothing else may move for long.
+    pub lists: u64,
 }
 
 pub type Shared = Arc<Mutex<Stripe>>;
@@ -45,8 +50,27 @@ impl Stripe {
             just_read: None,
             about_to_pay: None,
             asked_after: BTreeMap::new(),
+            listed: BTreeMap::new(),
             orphans: Vec::new(),
             calls: 0,
+            lists: 0,
+        }
+    }
+
+    /// The sweep that a daemon may go by: the oldest of what it last listed to the end.
+    pub fn swept_by(&self, daemon: u64, now_ms: i64) -> BySweep {
+        let lists = LISTS.map(|list| self.listed.get(&(daemon, list)).and_then(|listing| listing.done));
+        let oldest = lists.into_iter().collect::<Option<Vec<_>>>().and_then(|lists| lists.into_iter().min());
+        let age_ms = oldest.map_or(0, |(_, began_ms)| now_ms - began_ms);
+        BySweep { read: oldest.map(|(events, _)| events), age_ms }
+    }
+
+    /// A page of a list was answered. Only what was listed from its first page to its last counts.
+    fn was_listed(&mut self, daemon: u64, list: &'static str, began: Option<(usize, i64)>, is_last: bool) {
+        let listing = self.listed.entry((daemon, list)).or_default();
+        listing.began = began.or(listing.began);
+        if is_last {
+            listing.done = listing.began.take().or(listing.done);
         }
     }
 
@@ -58,6 +82,28 @@ impl Stripe {
             let _nobody_hears_it = self.core.resume(now_s, ticket);
         }
     }
+}
+
+/// How far a daemon got with a list: after how many events it was begun, and when.
+#[derive(Debug, Default, Clone, Copy)]
+struct Listing {
+    began: Option<(usize, i64)>,
+    done: Option<(usize, i64)>,
+}
+
+/// What a sweep has to list: what tells of refunds and disputes.
+const LISTS: [&str; 3] = ["/v1/events", "/v1/refunds", "/v1/disputes"];
+
+/// The list that a request asks for, and whether from its beginning. Refunds and disputes of one charge are no such list, nor
+/// are events of which those of refunds are left out.
+fn list_of(request: &sandbox::Request) -> Option<(&'static str, bool)> {
+    let list = LISTS.into_iter().find(|list| *list == request.path)?;
+    let all = match list {
+        "/v1/events" => request.query.contains("refund.failed") && request.query.contains("charge.dispute.updated"),
+        _ => !request.query.contains("charge="),
+    };
+    let read = request.method == sandbox::Method::Get && all && request.query.contains("created");
+    read.then(|| (list, !request.query.contains("starting_after")))
 }
 
 /// One daemon's way to Stripe.
@@ -110,6 +156,18 @@ impl Wire {
         outcome
     }
 
+    /// What comes of an answer that arrives; `list` is what it is a page of, and what Stripe was like when it was asked for.
+    fn arrives(&self, answer: Answer, list: Option<(&'static str, bool, (usize, i64))>) -> Received {
+        if let Some((list, is_first, asked)) = list
+            && let Ok(page) = serde_json::from_str::<serde_json::Value>(&answer.body)
+            && answer.status == 200
+        {
+            let is_last = page["has_more"] == false;
+            self.stripe.lock().expect("no panic").was_listed(self.daemon, list, is_first.then_some(asked), is_last);
+        }
+        self.answered(answer)
+    }
+
     fn answered(&self, answer: Answer) -> Received {
         let mut headers = HeaderMap::new();
         for (name, value) in &answer.headers {
@@ -144,21 +202,32 @@ impl Exchange for Wire {
         if transfer_of(&request).is_some() {
             self.stripe.lock().expect("no panic").about_to_pay = Some(self.daemon);
         }
+        let is_list = LISTS.contains(&request.path.as_str()) || request.path == "/v1/charges";
+        self.stripe.lock().expect("no panic").lists += u64::from(is_list);
         self.a_moment().await;
         let left = || deadline.saturating_duration_since(Instant::now());
+        // A machine that slept for hours before it sent finds the connection dead.
+        if left() == Duration::ZERO {
+            return Err(timeout());
+        }
         let charge = read_of(&request);
+        let list = list_of(&request).map(|(list, is_first)| {
+            let events = self.stripe.lock().expect("no panic").core.events().len();
+            (list, is_first, (events, self.time.now_ms()))
+        });
         let mut outcome = self.ask(request);
         loop {
             match outcome {
                 Outcome::Answer(answer) => {
                     self.a_moment().await;
-                    return Ok(self.answered(answer));
+                    self.stripe.lock().expect("no panic").lists += u64::from(is_list);
+                    return Ok(self.arrives(answer, list));
                 }
                 Outcome::Reset => return Err(Failure::NoAnswer("the connection broke".into())),
                 Outcome::HoldBack { answer, hold } => {
                     let (wait, in_time) = held(hold, left());
                     self.time.sleep(wait).await;
-                    return if in_time { Ok(self.answered(answer)) } else { Err(timeout()) };
+                    return if in_time { Ok(self.arrives(answer, list)) } else { Err(timeout()) };
                 }
                 Outcome::Wait { ticket, hold } => {
                     let (wait, in_time) = held(hold, left());

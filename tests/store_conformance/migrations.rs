@@ -10,7 +10,7 @@ use crate::sql::Sql;
 use crate::support::{TestDb, on_both_databases};
 use crate::world::open;
 
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 29] = [
     "accounts",
     "api_writes",
     "audit_log",
@@ -36,6 +36,7 @@ const TABLES: [&str; 28] = [
     "refunds",
     "retention",
     "runs",
+    "sweeps",
     "transfers",
     "used_tokens",
     "webhook_events",

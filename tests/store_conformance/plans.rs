@@ -7,8 +7,9 @@ use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{MentorId, PaymentId};
 use payoutd::domain::money::Currency;
 use payoutd::domain::retention::Kept as What;
+use payoutd::domain::sweep::Sweep;
 use payoutd::ports::{
-    COUNTED_TO, Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store,
+    COUNTED_TO, Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store, Sweeps,
 };
 use payoutd::store::Database;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::world::{World, lease, open};
 const PAYMENTS: &str = "
     INSERT INTO payments (payment_key, livemode, status, collection, stripe_payment_intent_id, stripe_charge_id,
         mentor_id, currency, amount, platform_fee, mentor_amount, platform_fee_bps, paid_at, dispute_period_ends,
-        dispute_requested, hold_reasons, next_check_at, transfer_id, transfer_status)
+        dispute_requested, hold_reasons, next_check_at, transfer_id, transfer_status, settlement_currency)
     SELECT 'pi_' || n, false, status, 'paid', 'pi_' || n, 'ch_' || n, 'm' || n % 20000, 'usd', 10000, 1000, 9000, 1000,
         '{paid}', CASE status WHEN 'pending' THEN
             CASE WHEN n % 10000 = 0 THEN timestamptz '{paid}' ELSE timestamptz '{later}' + n * interval '1 ms' END
@@ -30,7 +31,7 @@ const PAYMENTS: &str = "
         status = 'held' AND n % 2 = 0, CASE status WHEN 'held' THEN 'flagged' ELSE '' END,
         CASE WHEN n % 10000 = 0 THEN timestamptz '{paid}'
              WHEN status = 'pending' THEN timestamptz '{later}' + n * interval '1 ms' END,
-        CASE status WHEN 'transferred' THEN 'tr_' || n END, CASE status WHEN 'transferred' THEN 'paid' END
+        CASE status WHEN 'transferred' THEN 'tr_' || n END, CASE status WHEN 'transferred' THEN 'paid' END, 'usd'
     FROM (SELECT n, CASE WHEN n % 10000 = 0 THEN 'pending' WHEN n % 10 < 8 THEN 'transferred'
                          WHEN n % 10 = 8 THEN 'held' ELSE 'pending' END AS status
           FROM generate_series(1, 1000000) AS n) AS rows";
@@ -131,13 +132,9 @@ async fn alone(w: &World) {
 /// Sequential scans begun and rows fetched through indexes so far, by table.
 async fn reads(w: &World) -> Vec<(String, i64, i64)> {
     let columns = "relname, seq_scan, coalesce(idx_tup_fetch, 0)";
-    let rows = w
-        .sql
-        .rows(
-            columns,
-            "pg_stat_user_tables WHERE relname NOT IN ('continuity', 'payment_counts', 'retention') ORDER BY relname",
-        )
-        .await;
+    let small = SMALL.map(|table| format!("'{table}'")).join(", ");
+    let large = format!("pg_stat_user_tables WHERE relname NOT IN ({small}) ORDER BY relname");
+    let rows = w.sql.rows(columns, &large).await;
     let number = |value: &Value| value.as_i64().expect("a number");
     rows.iter().map(|row| (row[0].as_str().expect("a name").to_owned(), number(&row[1]), number(&row[2]))).collect()
 }
@@ -185,7 +182,7 @@ impl Plan {
 }
 
 /// Tables that are read as a whole, since they stay small: one row, what is added up again and again, and five rows.
-const SMALL: [&str; 3] = ["continuity", "payment_counts", "retention"];
+const SMALL: [&str; 4] = ["continuity", "payment_counts", "retention", "sweeps"];
 
 /// Lets a store of its own do something, with PostgreSQL logging the plan of each statement as it ran.
 async fn reading<T>(w: &World, step: impl AsyncFnOnce(&Database) -> T) -> (T, Reading) {
@@ -276,7 +273,23 @@ async fn what_is_read_depends_on_what_is_due() {
     assert_eq!(submitted, 50);
     assert_reads_little("a claim of 50", &read, 999);
 
+    let sweep = Sweep { covers_from: hour(0), began: hour(90), good_until: hour(91) };
+    let pick = async |s: &Database| s.pick_by_sweep(100, sweep, lease("one", hour(90)), hour(99), hour(90)).await;
+    let (picked, read) = reading(&w, pick).await;
+    assert_eq!(picked.expect("picked").claimed.len(), 50);
+    let by_sweep = read.plans.iter().find(|plan| plan.statement.contains("SKIP LOCKED")).expect("the pick");
+    assert_eq!(by_sweep.rows_read(), 50, "{:#}", by_sweep.root);
+    assert_reads_little("a pick by sweep, with the claim of 50", &read, 1_200);
+    let (standing, read) = reading(&w, async |s| s.sweep_standing(hour(90)).await.expect("read")).await;
+    assert!(!standing.is_due);
+    assert_reads_little("how sweeping stands", &read, 10);
+    let ids: Vec<String> = (1..=100).map(|n| format!("evt_{n}")).collect();
+    let (unread, read) = reading(&w, async |s| s.unread_events(ids).await.expect("read")).await;
+    assert_eq!(unread, []);
+    assert_reads_little("a look at a page of events", &read, 200);
+
     let (taken, read) = reading(&w, async |s| s.reclaim(100, lease("two", hour(80)), hour(80)).await).await;
+    // Those that were claimed by the sweep have their leases for longer.
     assert_eq!(taken.expect("taken up").len(), 50);
     assert_reads_little("a reclaim of 50", &read, 999);
 

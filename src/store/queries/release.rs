@@ -16,7 +16,7 @@ use crate::domain::operation::{OperationState, transfer_key};
 use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
-use crate::domain::release::{Case, Decision, Plan, decide};
+use crate::domain::release::{Case, Decision, decide};
 use crate::domain::settle::{Settlement, settle};
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
@@ -33,11 +33,40 @@ pub(in crate::store) async fn pick_due(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Picked, TxError> {
+    let Looked { picked, ready: _, settled } = look_at_due(conn, limit, revisit_at, false, policy, now).await?;
+    leave_alone(conn, picked.ready.iter().map(|(_, case)| case.payment.id.0), revisit_at).await?;
+    // What a person changed by SQL is posted now; for the others, when they are claimed.
+    ledger::post(conn, &settled, policy, now).await?;
+    Ok(picked)
+}
+
+/// What was looked at, under its locks.
+pub(super) struct Looked {
+    pub picked: Picked,
+    /// The rows of what is ready, in the same order.
+    pub ready: Vec<PaymentRow>,
+    /// The rows of what was settled.
+    pub settled: Vec<PaymentRow>,
+}
+
+/// The look itself. With `to_claim`, what the mentors owe stays as it is until the transaction ends.
+pub(super) async fn look_at_due(
+    conn: &mut Conn,
+    limit: i64,
+    revisit_at: DateTime<Utc>,
+    to_claim: bool,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Looked, TxError> {
     let due = payments::table.filter(payments::next_check_at.le(Timestamp::from(now)));
     let due = due.order(payments::next_check_at).limit(limit).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked_if_free!(due).load(conn).await?;
     let mut picked = Picked { looked_at: rows.len(), ..Picked::default() };
-    let mut settled = Vec::new();
+    let (mut settled, mut ready) = (Vec::new(), Vec::new());
+    if to_claim {
+        let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
+        debts::lock(conn, &mentors).await?;
+    }
     for (row, case) in rows.iter().zip(cases::load_each(conn, &rows).await?) {
         let case = match case {
             Ok(case) => case,
@@ -69,7 +98,10 @@ pub(in crate::store) async fn pick_due(
         let decision = decide(&case, policy, now);
         let settlement = settle(&case, &decision, policy, now);
         match (decision, settlement) {
-            (Decision::Release(plan), _) => picked.ready.push((plan, case)),
+            (Decision::Release(plan), _) => {
+                picked.ready.push((plan, case));
+                ready.push(row.clone());
+            }
             (decision, Some(settlement)) => {
                 let held = matches!(decision, Decision::Hold(_));
                 picked.held += usize::from(held);
@@ -87,18 +119,19 @@ pub(in crate::store) async fn pick_due(
             (_, None) => {}
         }
     }
-    leave_alone(conn, &picked.ready, revisit_at).await?;
-    // What a person changed by SQL is posted now; for the others, when they are claimed.
-    ledger::post(conn, &settled, policy, now).await?;
-    Ok(picked)
+    Ok(Looked { picked, ready, settled })
 }
 
 /// Until then, while their charges are read.
-async fn leave_alone(conn: &mut Conn, ready: &[(Plan, Case)], until: DateTime<Utc>) -> Result<(), TxError> {
-    if ready.is_empty() {
+pub(super) async fn leave_alone(
+    conn: &mut Conn,
+    ready: impl Iterator<Item = i64>,
+    until: DateTime<Utc>,
+) -> Result<(), TxError> {
+    let ids: Vec<i64> = ready.collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<i64> = ready.iter().map(|(_, case)| case.payment.id.0).collect();
     let free = (payments::status.eq("pending"), payments::hold_reasons.eq(""));
     let set = payments::next_check_at.eq(Timestamp::from(until));
     diesel::update(payments::table.filter(payments::id.eq_any(ids))).set((free, set)).execute(conn).await?;
@@ -237,7 +270,12 @@ pub(super) struct Before {
 }
 
 impl Before {
-    async fn load(conn: &mut Conn, ids: Vec<i64>) -> Result<Self, TxError> {
+    /// Whether nothing was ever done about a payment.
+    pub(super) fn is_nothing(&self, payment: i64) -> bool {
+        !self.latest.contains_key(&payment) && !self.measured.contains(&payment)
+    }
+
+    pub(super) async fn load(conn: &mut Conn, ids: Vec<i64>) -> Result<Self, TxError> {
         let transfers: Vec<(i64, i32, String)> = operations::table
             .filter(operations::payment_id.eq_any(&ids).and(operations::kind.eq("transfer")))
             .order(operations::generation)
@@ -329,41 +367,4 @@ async fn claim_one(
         Decision::Wait(pause) => Ok(Claim::Made(Claimed::Waits(id, pause))),
         Decision::Hold(reasons) => Ok(Claim::Made(Claimed::Held(id, reasons))),
     }
-}
-
-/// Lets payments wait.
-pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
-    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let until = Timestamp::from(pause.until);
-    let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
-        "pending",
-        "authorized",
-        "unpaid",
-        "failed",
-        "held",
-        "refunded",
-        "transferred",
-        "carried",
-        "netted",
-    ]));
-    diesel::update(open)
-        .set((
-            payments::wait_until.eq(until),
-            payments::wait_reason.eq(pause.why.word()),
-            payments::next_check_at.eq(until),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
-/// Wakes what a setting held: a minimum, the key's mode, what to do with other currencies.
-pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<usize, TxError> {
-    let by_settings = payments::hold_reasons
-        .like("%below_minimum%")
-        .or(payments::hold_reasons.like("%other_mode%"))
-        .or(payments::hold_reasons.like("%other_settlement_currency%"));
-    let held = payments::table.filter(payments::status.eq("held").and(by_settings));
-    let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
-    Ok(diesel::update(held).set(due).execute(conn).await?)
 }

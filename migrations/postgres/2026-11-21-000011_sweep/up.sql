@@ -1,0 +1,10 @@
+-- Preflight by sweep. One row, once the first sweep has begun: up to where Stripe's lists of what changed were taken in.
+CREATE TABLE sweeps (
+    id            SMALLINT PRIMARY KEY CONSTRAINT sweeps_one_row CHECK (id = 1),
+    covers_from   TIMESTAMPTZ NOT NULL, -- no gap since then: payments charged before are read one by one
+    swept_to      TIMESTAMPTZ NOT NULL, -- the lists were taken in up to then
+    charges_to    TIMESTAMPTZ NOT NULL, -- and the charges made before then were read, with what they settled as
+    swept_at      TIMESTAMPTZ, -- when the last one began that was done to its end
+    failing_since TIMESTAMPTZ, -- when the first one began that failed since; NULL: the last one was good
+    CONSTRAINT sweeps_in_order CHECK (covers_from <= swept_to AND covers_from <= charges_to)
+);
