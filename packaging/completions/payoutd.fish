@@ -219,7 +219,7 @@ complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_
 complete -c payoutd -n "__fish_payoutd_using_subcommand mentor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l limit -d 'How many differences to show at most' -r
 complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l config -d 'The configuration file [default: /etc/payoutd/payoutd.toml if it exists]' -r -F
-complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l repair -d 'Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL'
+complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l repair -d 'Post what the ledger lacks before looking: of payments recorded before there was a ledger, or changed by SQL; and count payments anew for `payoutd status`'
 complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l alert -d 'Have an email written to the admin when anything differs, at most one a day'
 complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -l json -d 'Print JSON, for programs'
 complete -c payoutd -n "__fish_payoutd_using_subcommand audit" -s h -l help -d 'Print help'

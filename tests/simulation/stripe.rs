@@ -32,8 +32,9 @@ pub struct Stripe {
     pub asked_after: BTreeMap<String, Vec<usize>>,
     /// The lists that a daemon has asked for from the first page on, and how far it got.
     listed: BTreeMap<(u64, &'static str), Listing>,
-    /// Requests that go on although their caller is gone, and when.
-    orphans: Vec<(i64, Ticket)>,
+    /// Requests that Stripe has begun, by number: they go on although their caller is gone, or sleeps.
+    running: BTreeMap<u64, Running>,
+    begun: u64,
     /// Calls so far.
     pub calls: u64,
     /// Lists that set out or arrived: between them nothing else may move for long.
@@ -51,7 +52,8 @@ impl Stripe {
             about_to_pay: None,
             asked_after: BTreeMap::new(),
             listed: BTreeMap::new(),
-            orphans: Vec::new(),
+            running: BTreeMap::new(),
+            begun: 0,
             calls: 0,
             lists: 0,
         }
@@ -76,12 +78,40 @@ impl Stripe {
 
     /// What was on its way when its caller died goes on.
     pub fn goes_on(&mut self, now_s: i64) {
-        let (due, later) = std::mem::take(&mut self.orphans).into_iter().partition(|(at, _)| *at <= now_s);
-        self.orphans = later;
-        for (_, ticket) in due {
-            let _nobody_hears_it = self.core.resume(now_s, ticket);
+        for running in self.running.values_mut().filter(|running| running.until_s <= now_s) {
+            if let Some(ticket) = running.ticket.take() {
+                running.outcome = Some(self.core.resume(now_s, ticket));
+            }
+        }
+        // Nobody hears it.
+        self.running.retain(|_, running| running.has_caller || running.ticket.is_some());
+    }
+
+    fn begins(&mut self, ticket: Ticket, until_s: i64) -> u64 {
+        self.begun += 1;
+        let running = Running { until_s, ticket: Some(ticket), outcome: None, has_caller: true };
+        self.running.insert(self.begun, running);
+        self.begun
+    }
+
+    /// The caller has waited for it.
+    fn ends(&mut self, number: u64, now_s: i64) -> Outcome {
+        let running = self.running.remove(&number).expect("it has a caller");
+        match running.ticket {
+            Some(ticket) => self.core.resume(now_s, ticket),
+            None => running.outcome.expect("it was resumed"),
         }
     }
+}
+
+/// A request that Stripe has and has not answered.
+struct Running {
+    until_s: i64,
+    /// Not carried out yet.
+    ticket: Option<Ticket>,
+    /// What it came to.
+    outcome: Option<Outcome>,
+    has_caller: bool,
 }
 
 /// How far a daemon got with a list: after how many events it was begun, and when.
@@ -115,17 +145,16 @@ pub struct Wire {
     pub chance: Mutex<Chance>,
 }
 
-/// A request that Stripe has and has not answered. Dropped, it goes on without its caller.
+/// A caller who waits for a request that Stripe has. Dropped, it goes on without them.
 struct UnderWay<'a> {
     wire: &'a Wire,
-    ticket: Option<Ticket>,
-    until_s: i64,
+    number: u64,
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.wire.stripe.lock().expect("no panic").orphans.push((self.until_s, ticket));
+        if let Some(running) = self.wire.stripe.lock().expect("no panic").running.get_mut(&self.number) {
+            running.has_caller = false;
         }
     }
 }
@@ -239,13 +268,13 @@ impl Exchange for Wire {
                         let events = stripe.core.events().len();
                         stripe.read_at.insert(charge.clone(), events);
                     }
-                    let mut under_way = UnderWay { wire: self, ticket: Some(ticket), until_s };
+                    let number = self.stripe.lock().expect("no panic").begins(ticket, until_s);
+                    let _under_way = UnderWay { wire: self, number };
                     self.time.sleep(wait).await;
                     if !in_time {
                         return Err(timeout());
                     }
-                    let ticket = under_way.ticket.take().expect("nobody took it");
-                    outcome = self.stripe.lock().expect("no panic").core.resume(self.time.now_s(), ticket);
+                    outcome = self.stripe.lock().expect("no panic").ends(number, self.time.now_s());
                 }
             }
         }
