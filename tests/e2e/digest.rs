@@ -80,7 +80,8 @@ on_both_databases! {
         finished(&town, "retention").await;
         assert_eq!(town.sql.count("retention").await, 0, "nothing is old");
         let old = "'2020-01-01T00:00:00.000Z'";
-        town.sql.run(&format!("UPDATE webhook_events SET received_at = {old}; UPDATE emails SET sent_at = {old}")).await;
+        town.sql.run(&format!("UPDATE webhook_events SET received_at = {old}")).await;
+        town.sql.run(&format!("UPDATE emails SET sent_at = {old}")).await;
         let events = town.sql.count("webhook_events WHERE state IN ('projected', 'ignored')").await;
         let (entries, calls) = (town.sql.count("ledger_entries").await, town.sql.count("operation_attempts").await);
         assert!(events > 0 && entries > 0 && calls > 0);
