@@ -263,4 +263,4 @@ fn payee(case: &Case) -> Result<(MentorId, AccountId), Reason> {
 
 #[cfg(test)]
 #[path = "release_tests.rs"]
-pub(super) mod tests;
+mod tests;

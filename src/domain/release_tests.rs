@@ -53,7 +53,7 @@ fn payment() -> Payment {
     }
 }
 
-pub(in crate::domain) fn due() -> Case {
+fn due() -> Case {
     Case {
         payment: payment(),
         holds: vec![],

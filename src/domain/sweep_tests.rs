@@ -1,9 +1,9 @@
 //! What a sweep answers for, fact by fact, and where the next one begins.
 
 use super::super::adjust::RefundLine;
-use super::super::ids::RefundId;
-use super::super::money::MinorUnits;
-use super::super::release::tests::due;
+use super::super::ids::{ChargeId, MentorId, PaymentId, RefundId};
+use super::super::money::{Currency, MinorUnits};
+use super::super::payment::{Collection, Payment, PaymentStatus};
 use super::*;
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -16,10 +16,50 @@ fn sweep() -> Sweep {
 
 /// Charged within the sweep, and read once.
 fn covered() -> Case {
-    let mut case = due();
-    case.payment.paid_at = Some(at(0));
-    case.payment.settlement_currency = Some(case.payment.currency);
-    case
+    let usd = Currency::parse("usd").unwrap();
+    let payment = Payment {
+        id: PaymentId(42),
+        livemode: false,
+        status: PaymentStatus::Pending,
+        collection: Collection::Paid,
+        intent_id: None,
+        charge_id: Some(ChargeId::new("ch_1")),
+        mentor_id: Some(MentorId::new("ada")),
+        booking_id: None,
+        currency: usd,
+        settlement_currency: Some(usd),
+        settlement_amount: MinorUnits::new(10_000),
+        amount: MinorUnits::new(10_000).unwrap(),
+        mentor_amount: MinorUnits::new(9_000).unwrap(),
+        refunded: MinorUnits::ZERO,
+        fee_conflict: None,
+        authorized_at: None,
+        paid_at: Some(at(0)),
+        session: Default::default(),
+        customer: Default::default(),
+        window_ends: Some(at(50)),
+        flag: None,
+        flag_lifted: 0,
+        charge_disputed: false,
+        destination_charge: false,
+        transfer_group: None,
+        pause: None,
+        transfer_id: None,
+        hold_reasons: String::new(),
+    };
+    Case {
+        payment,
+        holds: vec![],
+        disputes: vec![],
+        mentor: None,
+        account: None,
+        foreign_transfer: None,
+        refunds: vec![],
+        debt: MinorUnits::ZERO,
+        credit: MinorUnits::ZERO,
+        position: None,
+        asked: Default::default(),
+    }
 }
 
 #[test]
@@ -29,7 +69,7 @@ fn it_answers_for_what_was_charged_within_it_and_read_once() {
 
 #[test]
 fn anything_unusual_is_read_by_itself() {
-    let other = super::super::money::Currency::parse("eur").unwrap();
+    let other = Currency::parse("eur").unwrap();
     let refund = RefundLine { id: RefundId::new("re_1"), amount: MinorUnits::new(1).unwrap(), failed: true };
     type Change<'a> = (&'a str, &'a dyn Fn(&mut Case));
     let cases: [Change<'_>; 8] = [
