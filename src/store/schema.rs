@@ -374,11 +374,7 @@ tables! {
         seen_at -> Instant,
         closed_at -> Nullable<Instant>,
     }
-    retention (kind) {
-        kind -> Text,
-        removed_before -> Instant,
-        removed -> BigInt,
-    }
+    retention (kind) { kind -> Text, removed_before -> Instant, removed -> BigInt, }
     payment_counts (id) {
         id -> BigInt,
         status -> Text,
