@@ -4,11 +4,7 @@ use super::types::Instant;
 
 macro_rules! tables {
     ($($name:ident ($($key:ident),+) { $($columns:tt)* })+) => {
-        $(diesel::table! {
-            use diesel::sql_types::*;
-            use super::Instant;
-            $name ($($key),+) { $($columns)* }
-        })+
+        $(diesel::table! { use diesel::sql_types::*; use super::Instant; $name ($($key),+) { $($columns)* } })+
     };
 }
 
@@ -374,7 +370,11 @@ tables! {
         seen_at -> Instant,
         closed_at -> Nullable<Instant>,
     }
-    retention (kind) { kind -> Text, removed_before -> Instant, removed -> BigInt, }
+    retention (kind) {
+        kind -> Text,
+        removed_before -> Instant,
+        removed -> BigInt,
+    }
     payment_counts (id) {
         id -> BigInt,
         status -> Text,
