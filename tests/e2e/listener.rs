@@ -113,7 +113,9 @@ on_both_databases! {
             assert!(note.len() == 1 && note[0].starts_with("failed: charge.succeeded"), "{id}: {note:?}");
             assert!(note[0].contains(field), "{id}: {note:?}");
         }
-        assert_eq!(town.sql.count("payments").await, 0);
+        // The true event may have been caught up with by now; nothing of the forged ones is in its payment.
+        let forged = "payments WHERE amount <> 10000 OR currency <> 'usd' OR refunded_amount <> 0";
+        assert_eq!(town.sql.count(forged).await, 0);
         town.deliver().await;
         town.paid_once("B-1", 9_000).await;
     }
