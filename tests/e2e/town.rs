@@ -75,6 +75,17 @@ impl Town {
 
     // Given -----------------------------------------------------------------------------------------------------------
 
+    /// Waits until the daemon has listed what happened before it started, so that it does not find what a story keeps back. In a
+    /// town whose Stripe or database is away from the beginning that does not happen.
+    async fn has_caught_up(&self) {
+        for _ in 0..100 {
+            if self.sql.count("continuity WHERE caught_up_at IS NOT NULL").await == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// A mentor with an account in order. Answers the account.
     pub async fn mentor(&self, id: &str) -> String {
         let account = self.sandbox.create_account(NewAccount::default()).expect("a free id");

@@ -91,7 +91,9 @@ impl Plan {
         sandbox.add_webhook(&webhook_url(house.daemon()), WEBHOOK_SECRET);
         let mailbox = Mailbox::at(&dir.path().join("mail"));
         let (sql, web) = (Sql::at(db.url()), Web::new());
-        Town { sandbox, mailbox, sql, web, store, settings, house: Some(house), dir, _db: db }
+        let town = Town { sandbox, mailbox, sql, web, store, settings, house: Some(house), dir, _db: db };
+        town.has_caught_up().await;
+        town
     }
 }
 
