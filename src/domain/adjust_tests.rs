@@ -1,10 +1,10 @@
 //! After the transfer: whatever happens in whatever order, the mentor ends with the share of what the customer's charge
 //! is worth by then, and never has more taken than was sent.
 
-use super::super::ids::{AccountId, ChargeId, DisputeId, IntentId, MentorId, RefundId, TransferId};
-use super::super::mentor::{Account, Capability, Mentor};
+use super::super::ids::{AccountId, ChargeId, DisputeId, MentorId, RefundId, TransferId};
 use super::super::money::Currency;
-use super::super::payment::{Collection, PaymentStatus};
+use super::super::payment::PaymentStatus;
+use super::super::release::due;
 use super::*;
 
 pub(in crate::domain) fn minor(n: i64) -> MinorUnits {
@@ -17,60 +17,14 @@ fn usd() -> Currency {
 
 /// 100.00 charged, 90.00 transferred.
 pub(in crate::domain) fn paid() -> Case {
+    let due = due();
     Case {
         payment: Payment {
-            id: PaymentId(42),
-            livemode: false,
             status: PaymentStatus::Transferred,
-            collection: Collection::Paid,
-            intent_id: Some(IntentId::new("pi_1")),
-            charge_id: Some(ChargeId::new("ch_1")),
-            mentor_id: Some(MentorId::new("ada")),
-            booking_id: None,
-            currency: usd(),
-            settlement_currency: None,
-            settlement_amount: None,
-            amount: minor(10_000),
-            mentor_amount: minor(9_000),
-            refunded: MinorUnits::ZERO,
-            fee_conflict: None,
-            authorized_at: None,
-            paid_at: None,
-            session: Default::default(),
-            customer: Default::default(),
             window_ends: chrono::DateTime::from_timestamp(0, 0),
-            flag: None,
-            flag_lifted: 0,
-            charge_disputed: false,
-            destination_charge: false,
-            transfer_group: None,
-            pause: None,
             transfer_id: Some(TransferId::new("tr_1")),
-            hold_reasons: String::new(),
+            ..due.payment
         },
-        holds: vec![],
-        disputes: vec![],
-        mentor: Some(Mentor {
-            id: MentorId::new("ada"),
-            name: None,
-            email: None,
-            account_id: Some(AccountId::new("acct_1")),
-        }),
-        account: Some(Account {
-            id: AccountId::new("acct_1"),
-            transfers: Capability::Active,
-            details_submitted: true,
-            payouts_enabled: true,
-            charges_enabled: false,
-            requirements: Vec::new(),
-            payout_interval: None,
-            disabled_reason: None,
-            deauthorized_at: None,
-        }),
-        foreign_transfer: None,
-        refunds: vec![],
-        debt: MinorUnits::ZERO,
-        credit: MinorUnits::ZERO,
         position: Some(Position {
             mentor_id: MentorId::new("ada"),
             currency: usd(),
@@ -90,7 +44,7 @@ pub(in crate::domain) fn paid() -> Case {
             answered: vec![],
             under_way: false,
         }),
-        asked: Default::default(),
+        ..due
     }
 }
 

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::super::dispute::Dispute;
 use super::super::hold::{Hold, HoldSource, Subject};
-use super::super::ids::{ChargeId, DisputeId, IntentId, MentorId, PaymentId};
+use super::super::ids::{ChargeId, DisputeId, PaymentId};
 use super::super::money::{Currency, MinorUnits};
 use super::super::payment::{Collection, Payment};
-use super::super::release::{Decision, decide};
+use super::super::release::{Decision, decide, due};
 use super::super::request::Ask;
 use super::super::session::Session;
 use super::*;
@@ -22,47 +22,20 @@ fn minor(n: i64) -> MinorUnits {
 }
 
 fn case(amount: i64, code: &str) -> Case {
+    let due = due();
     Case {
         payment: Payment {
-            id: PaymentId(42),
-            livemode: false,
-            status: PaymentStatus::Pending,
-            collection: Collection::Paid,
-            intent_id: Some(IntentId::new("pi_1")),
-            charge_id: Some(ChargeId::new("ch_1")),
-            mentor_id: Some(MentorId::new("ada")),
-            booking_id: None,
             currency: Currency::parse(code).unwrap(),
-            settlement_currency: None,
-            settlement_amount: None,
             amount: minor(amount),
             mentor_amount: minor(amount),
-            refunded: MinorUnits::ZERO,
-            fee_conflict: None,
-            authorized_at: None,
             paid_at: Some(at(0)),
             session: Session { starts_at: Some(at(3_000)), ..Session::default() },
-            customer: Default::default(),
             window_ends: Some(at(0)),
-            flag: None,
-            flag_lifted: 0,
-            charge_disputed: false,
-            destination_charge: false,
-            transfer_group: None,
-            pause: None,
-            transfer_id: None,
-            hold_reasons: String::new(),
+            ..due.payment
         },
-        holds: vec![],
-        disputes: vec![],
         mentor: None,
         account: None,
-        foreign_transfer: None,
-        refunds: vec![],
-        debt: MinorUnits::ZERO,
-        credit: MinorUnits::ZERO,
-        position: None,
-        asked: Asked::default(),
+        ..due
     }
 }
 

@@ -264,3 +264,5 @@ fn payee(case: &Case) -> Result<(MentorId, AccountId), Reason> {
 #[cfg(test)]
 #[path = "release_tests.rs"]
 mod tests;
+#[cfg(test)]
+pub(in crate::domain) use tests::due;

@@ -1,9 +1,10 @@
 //! What a sweep answers for, fact by fact, and where the next one begins.
 
 use super::super::adjust::RefundLine;
-use super::super::ids::{ChargeId, MentorId, PaymentId, RefundId};
+use super::super::ids::RefundId;
 use super::super::money::{Currency, MinorUnits};
-use super::super::payment::{Collection, Payment, PaymentStatus};
+use super::super::payment::Payment;
+use super::super::release::due;
 use super::*;
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -16,50 +17,9 @@ fn sweep() -> Sweep {
 
 /// Charged within the sweep, and read once.
 fn covered() -> Case {
-    let usd = Currency::parse("usd").unwrap();
-    let payment = Payment {
-        id: PaymentId(42),
-        livemode: false,
-        status: PaymentStatus::Pending,
-        collection: Collection::Paid,
-        intent_id: None,
-        charge_id: Some(ChargeId::new("ch_1")),
-        mentor_id: Some(MentorId::new("ada")),
-        booking_id: None,
-        currency: usd,
-        settlement_currency: Some(usd),
-        settlement_amount: MinorUnits::new(10_000),
-        amount: MinorUnits::new(10_000).unwrap(),
-        mentor_amount: MinorUnits::new(9_000).unwrap(),
-        refunded: MinorUnits::ZERO,
-        fee_conflict: None,
-        authorized_at: None,
-        paid_at: Some(at(0)),
-        session: Default::default(),
-        customer: Default::default(),
-        window_ends: Some(at(50)),
-        flag: None,
-        flag_lifted: 0,
-        charge_disputed: false,
-        destination_charge: false,
-        transfer_group: None,
-        pause: None,
-        transfer_id: None,
-        hold_reasons: String::new(),
-    };
-    Case {
-        payment,
-        holds: vec![],
-        disputes: vec![],
-        mentor: None,
-        account: None,
-        foreign_transfer: None,
-        refunds: vec![],
-        debt: MinorUnits::ZERO,
-        credit: MinorUnits::ZERO,
-        position: None,
-        asked: Default::default(),
-    }
+    let due = due();
+    let payment = Payment { settlement_currency: Some(due.payment.currency), paid_at: Some(at(0)), ..due.payment };
+    Case { payment, ..due }
 }
 
 #[test]

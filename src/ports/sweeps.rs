@@ -15,8 +15,6 @@ pub struct SweepStanding {
     pub last: Option<Swept>,
     /// When the last one began that was done to its end.
     pub at: Option<DateTime<Utc>>,
-    /// When the first one began that failed since.
-    pub failing_since: Option<DateTime<Utc>>,
     /// Whether a payment is due to be looked at.
     pub is_due: bool,
 }

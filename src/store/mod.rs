@@ -172,7 +172,7 @@ impl Store for Database {
     async fn learn_disputes(&self, disputes: Vec<DisputeFact>, now: DateTime<Utc>) -> Result<()> {
         let policy = self.policy.clone();
         let facts: Vec<Fact> = disputes.into_iter().map(Fact::Dispute).collect();
-        tx!(self.db, "keep disputes", |conn| project::apply_all(conn, &facts, &policy, now.into()))
+        tx!(self.db, "keep disputes", |conn| project::apply_all(conn, &facts, &policy, now))
     }
 
     async fn learn_account(&self, account: AccountFact, now: DateTime<Utc>) -> Result<()> {

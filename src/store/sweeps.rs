@@ -25,7 +25,7 @@ impl Sweeps for Database {
 
     async fn take_in_listed(&self, facts: Vec<Fact>, now: DateTime<Utc>) -> Result<()> {
         let policy = self.policy.clone();
-        tx!(self.db, "take in what was listed", |conn| sweeps::take_in(conn, &facts, &policy, now))
+        tx!(self.db, "take in what was listed", |conn| project::apply_all(conn, &facts, &policy, now))
     }
 
     async fn unread_events(&self, ids: Vec<String>) -> Result<Vec<UnreadEvent>> {

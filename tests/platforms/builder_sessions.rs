@@ -52,6 +52,16 @@ on_both_databases! {
         }).await;
         let agrees = builders.json(&["reconcile", "--days", "2"]);
         assert_eq!((&agrees["open_count"], &agrees["found"]), (&0.into(), &0.into()), "{agrees}");
+
+        // What is lost here, events tell no more: comparing with Stripe finds it, and takes it in.
+        builders.sql.run("DELETE FROM refunds WHERE amount = 3000").await;
+        let differs = builders.says(&["reconcile", "--days", "2"]);
+        assert!(differs.code == Some(1) && differs.text.contains("refund"), "{}", differs.text);
+        let mended = builders.says(&["reconcile", "--days", "2", "--fix"]);
+        assert_eq!(mended.code, Some(0), "{}", mended.text);
+        let agrees = builders.json(&["reconcile", "--days", "2"]);
+        assert_eq!((&agrees["open_count"], &agrees["found"]), (&0.into(), &0.into()), "{agrees}");
+        assert_eq!(builders.sql.count("refunds WHERE amount = 3000").await, 1);
         builders.books_are_right().await;
     }
 }

@@ -129,13 +129,14 @@ stories! {
         assert_eq!(w.store.sweep_failed(first, hour(2)).await.expect("recorded"), hour(2));
         assert_eq!(w.store.sweep_failed(first, hour(3)).await.expect("recorded"), hour(2), "the first that failed");
         let standing = w.store.sweep_standing(now).await.expect("read");
-        assert_eq!((standing.last, standing.at, standing.failing_since), (Some(first), None, Some(hour(2))));
+        assert_eq!((standing.last, standing.at), (Some(first), None));
         let step = Swept { to: hour(5), charges_to: hour(4), ..first };
         assert_eq!(w.store.swept(step, None).await.expect("recorded"), hour(1));
-        assert_eq!(w.store.sweep_standing(now).await.expect("read").failing_since, Some(hour(2)), "not to its end yet");
+        assert_eq!(w.store.sweep_failed(step, hour(4)).await.expect("recorded"), hour(2), "not to its end yet");
         w.store.swept(Swept { to: hour(3), ..step }, Some(hour(3))).await.expect("another daemon's, who was behind");
         let standing = w.store.sweep_standing(now).await.expect("read");
-        assert_eq!((standing.last, standing.at, standing.failing_since), (Some(step), Some(hour(3)), None));
+        assert_eq!((standing.last, standing.at), (Some(step), Some(hour(3))));
+        assert_eq!(w.sql.count("sweeps WHERE failing_since IS NOT NULL").await, 0);
         let anew = Swept { covers_from: hour(9), to: hour(9), charges_to: hour(9) };
         assert_eq!(w.store.swept(anew, Some(hour(9))).await.expect("recorded"), hour(9));
         assert_eq!(w.store.swept(Swept { to: hour(10), ..step }, Some(hour(10))).await.expect("recorded"), hour(9));

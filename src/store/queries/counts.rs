@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
-use super::{Conn, one_recounts};
+use super::{Conn, one_recounts, recordset};
 use crate::ports::{AuditCheck, Difference};
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::schema::payment_counts as counts;
 
@@ -83,15 +85,18 @@ pub(in crate::store) async fn fold(conn: &mut Conn) -> Result<bool, TxError> {
         return Ok(false);
     }
     diesel::delete(counts::table.filter(counts::id.eq_any(&ids))).execute(conn).await?;
-    for ((status, hold_reasons), payments) in sums.into_iter().filter(|(_, payments)| *payments != 0) {
-        add(conn, &status, &hold_reasons, payments).await?;
-    }
+    let more = sums.into_iter().map(|((status, hold_reasons), payments)| Count { status, hold_reasons, payments });
+    add(conn, more).await?;
     Ok(ids.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))
 }
 
-async fn add(conn: &mut Conn, status: &str, hold_reasons: &str, payments: i64) -> QueryResult<usize> {
-    let row = (counts::status.eq(status), counts::hold_reasons.eq(hold_reasons), counts::payments.eq(payments));
-    diesel::insert_into(counts::table).values(row).execute(conn).await
+const COLUMNS: Columns = &[("status", "text"), ("hold_reasons", "text"), ("payments", "bigint")];
+const ADD: &str = "INSERT INTO payment_counts (status, hold_reasons, payments) \
+    SELECT r.status, r.hold_reasons, r.payments FROM {rows} WHERE r.payments <> 0";
+
+async fn add(conn: &mut Conn, more: impl Iterator<Item = Count>) -> QueryResult<usize> {
+    let row = |Count { status, hold_reasons, payments }| json!({"status": status, "hold_reasons": hold_reasons, "payments": payments});
+    Bulk::<()>::new(ADD, recordset(COLUMNS), &more.map(row).collect::<Vec<_>>()).execute(conn).await
 }
 
 /// Where what was counted is not what is there.
@@ -110,8 +115,9 @@ pub(in crate::store) async fn recount(conn: &mut Conn) -> Result<usize, TxError>
     // Two at once would both add what is missing.
     one_recounts(conn).await?;
     let differ: Vec<Differs> = diesel::sql_query(DIFFER).load(conn).await?;
-    for Differs { status, hold_reasons, should, found } in &differ {
-        add(conn, status, hold_reasons, should - found).await?;
-    }
-    Ok(differ.len())
+    let wrong = differ.len();
+    let more =
+        |Differs { status, hold_reasons, should, found }| Count { status, hold_reasons, payments: should - found };
+    add(conn, differ.into_iter().map(more)).await?;
+    Ok(wrong)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use serde_json::{Value, json};
@@ -34,7 +35,7 @@ pub(in crate::store) async fn project(
     let waiting = still_waiting(conn, batch).await?;
     let batch: Vec<&Projected> = batch.iter().filter(|event| waiting.contains(&event.row_id)).collect();
     let mut done = Vec::with_capacity(batch.len());
-    sources::lock(conn, &batch).await?;
+    sources::lock(conn, batch.iter().filter_map(|event| event.fact.as_ref().ok())).await?;
     let mut parts = sources::parts(&batch);
     while let Some(part) = parts.pop_front() {
         match (apply_part(conn, &part, policy, now).await?, part.as_slice()) {
@@ -128,18 +129,16 @@ async fn settle(conn: &mut Conn, done: &[(&Projected, Option<PaymentKey>)], now:
     Ok(())
 }
 
-/// Writes facts.
+/// Writes facts, in any order and any number of times.
 pub(in crate::store) async fn apply_all(
     conn: &mut Conn,
     facts: &[Fact],
     policy: &Policy,
-    now: Timestamp,
+    now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let mut touched = Vec::new();
-    for fact in facts {
-        touched.extend(apply(conn, fact, policy, now).await?);
-    }
-    ledger::post_keys(conn, &touched, policy, now.into()).await
+    sources::lock(conn, facts.iter()).await?;
+    let touched = sources::apply_each(conn, facts.iter(), policy, now.into()).await?;
+    ledger::post_keys(conn, &touched, policy, now).await
 }
 
 /// Writes one fact. Answers the payment that it is about, where there is one.

@@ -216,7 +216,7 @@ pub(in crate::store) async fn take_in(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    project::apply_all(conn, facts, policy, now.into()).await?;
+    project::apply_all(conn, facts, policy, now).await?;
     let keys = facts.iter().filter_map(|fact| match fact {
         Fact::Transfer(transfer) => transfer.operation_key.as_deref().and_then(paid_by),
         _ => None,

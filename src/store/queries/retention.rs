@@ -5,29 +5,50 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable};
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
 
-use super::Conn;
+use super::{Conn, recordset};
 use crate::domain::retention::Kept;
 use crate::ports::Removed;
+use crate::store::bulk::Bulk;
 use crate::store::db::TxError;
-use crate::store::schema::{api_writes, emails, operation_attempts, retention, runs, webhook_events};
+use crate::store::schema::{api_writes, retention};
 use crate::store::types::{Instant, Timestamp};
 
-/// One that failed or was set aside is not finished.
-const EVENTS: &str = "SELECT id, received_at AS at, state IN ('projected', 'ignored') AND next_attempt_at IS NULL AS finished \
-    FROM webhook_events WHERE id > $1 ORDER BY id LIMIT $2";
+/// How a table is gone through: the next rows by their key, each with its time and whether it is finished; and what removes some
+/// of them.
+struct Walk {
+    next: &'static str,
+    remove: &'static str,
+}
 
-const ATTEMPTS: &str = "SELECT a.id, a.started_at AS at, o.state IN ('confirmed', 'rejected') AS finished \
-    FROM operation_attempts AS a JOIN operations AS o ON o.id = a.operation_id WHERE a.id > $1 ORDER BY a.id LIMIT $2";
+/// One that failed or was set aside is not finished; and somebody may ask for one to be projected again meanwhile.
+const EVENTS: Walk = Walk {
+    next: "SELECT id, received_at AS at, state IN ('projected', 'ignored') AND next_attempt_at IS NULL AS finished \
+        FROM webhook_events WHERE id > $1 ORDER BY id LIMIT $2",
+    remove: "DELETE FROM webhook_events WHERE next_attempt_at IS NULL AND id IN (SELECT r.id FROM {rows})",
+};
+
+const ATTEMPTS: Walk = Walk {
+    next: "SELECT a.id, a.started_at AS at, o.state IN ('confirmed', 'rejected') AS finished \
+        FROM operation_attempts AS a JOIN operations AS o ON o.id = a.operation_id WHERE a.id > $1 ORDER BY a.id LIMIT $2",
+    remove: "DELETE FROM operation_attempts WHERE id IN (SELECT r.id FROM {rows})",
+};
 
 /// As long as a payment is open, what was told of it is not told again.
-const EMAILS: &str = "SELECT e.id, coalesce(e.sent_at, e.created_at) AS at, \
-        e.state = 'sent' AND (p.id IS NULL OR p.status IN ('transferred', 'refunded', 'carried', 'netted')) AS finished \
-    FROM emails AS e LEFT JOIN payments AS p ON p.id = e.payment_id WHERE e.id > $1 ORDER BY e.id LIMIT $2";
+const EMAILS: Walk = Walk {
+    next: "SELECT e.id, coalesce(e.sent_at, e.created_at) AS at, \
+            e.state = 'sent' AND (p.id IS NULL OR p.status IN ('transferred', 'refunded', 'carried', 'netted')) AS finished \
+        FROM emails AS e LEFT JOIN payments AS p ON p.id = e.payment_id WHERE e.id > $1 ORDER BY e.id LIMIT $2",
+    remove: "DELETE FROM emails WHERE state = 'sent' AND id IN (SELECT r.id FROM {rows})",
+};
 
 /// The last one is shown.
-const RUNS: &str = "SELECT id, started_at AS at, finished_at IS NOT NULL AND id < (SELECT max(id) FROM runs) AS finished \
-    FROM runs WHERE id > $1 ORDER BY id LIMIT $2";
+const RUNS: Walk = Walk {
+    next: "SELECT id, started_at AS at, finished_at IS NOT NULL AND id < (SELECT max(id) FROM runs) AS finished \
+        FROM runs WHERE id > $1 ORDER BY id LIMIT $2",
+    remove: "DELETE FROM runs WHERE id IN (SELECT r.id FROM {rows})",
+};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -47,9 +68,16 @@ pub(in crate::store) async fn remove(
     after: i64,
     limit: i64,
 ) -> Result<Removed, TxError> {
-    let done = match what {
-        Kept::ApiWrites => writes(conn, before.into(), after, limit).await?,
-        what => walk(conn, what, before.into(), after, limit).await?,
+    let walk = match what {
+        Kept::Events => Some(EVENTS),
+        Kept::Attempts => Some(ATTEMPTS),
+        Kept::Emails => Some(EMAILS),
+        Kept::Runs => Some(RUNS),
+        Kept::ApiWrites => None,
+    };
+    let done = match walk {
+        Some(walk) => walked(conn, walk, before.into(), after, limit).await?,
+        None => writes(conn, before.into(), after, limit).await?,
     };
     if done.removed > 0 {
         record(conn, what, before.into(), done.removed).await?;
@@ -57,32 +85,14 @@ pub(in crate::store) async fn remove(
     Ok(done)
 }
 
-async fn walk(conn: &mut Conn, what: Kept, before: Timestamp, after: i64, limit: i64) -> Result<Removed, TxError> {
-    let of = match what {
-        Kept::Events => EVENTS,
-        Kept::Attempts => ATTEMPTS,
-        Kept::Emails => EMAILS,
-        Kept::Runs | Kept::ApiWrites => RUNS,
-    };
-    let rows = diesel::sql_query(of).bind::<BigInt, _>(after).bind::<BigInt, _>(limit);
+async fn walked(conn: &mut Conn, walk: Walk, before: Timestamp, after: i64, limit: i64) -> Result<Removed, TxError> {
+    let rows = diesel::sql_query(walk.next).bind::<BigInt, _>(after).bind::<BigInt, _>(limit);
     let rows: Vec<Row> = rows.load(conn).await?;
-    let is_old = |row: &&Row| row.at < before;
-    let old: Vec<i64> = rows.iter().filter(is_old).filter(|row| row.finished == Some(true)).map(|row| row.id).collect();
-    let removed = match what {
-        _ if old.is_empty() => 0,
-        Kept::Events => {
-            let these = webhook_events::table.filter(webhook_events::id.eq_any(&old));
-            // Somebody may have asked for it to be projected again meanwhile.
-            diesel::delete(these.filter(webhook_events::next_attempt_at.is_null())).execute(conn).await?
-        }
-        Kept::Attempts => {
-            diesel::delete(operation_attempts::table.filter(operation_attempts::id.eq_any(&old))).execute(conn).await?
-        }
-        Kept::Emails => {
-            let these = emails::table.filter(emails::id.eq_any(&old));
-            diesel::delete(these.filter(emails::state.eq("sent"))).execute(conn).await?
-        }
-        Kept::Runs | Kept::ApiWrites => diesel::delete(runs::table.filter(runs::id.eq_any(&old))).execute(conn).await?,
+    let old = rows.iter().filter(|row| row.at < before && row.finished == Some(true));
+    let old: Vec<Value> = old.map(|row| json!({"id": row.id})).collect();
+    let removed = match old.is_empty() {
+        true => 0,
+        false => Bulk::<()>::new(walk.remove, recordset(&[("id", "bigint")]), &old).execute(conn).await?,
     };
     // Times are nearly in the order of the keys: where all of a page are young, so is the rest.
     let last = rows.last().filter(|_| rows.iter().any(|row| row.at < before)).map(|row| row.id);

@@ -50,15 +50,21 @@ pub(super) fn parts<'a>(batch: &[&'a Projected]) -> VecDeque<Vec<&'a Projected>>
     parts
 }
 
-/// Locks the payments that a batch tells of, in the order in which everybody locks them.
-pub(super) async fn lock(conn: &mut Conn, batch: &[&Projected]) -> Result<(), TxError> {
-    let key = |event: &&'_ Projected| match &event.fact {
-        Ok(Fact::Payment(source)) => Some(source.key.as_str().to_owned()),
-        _ => None,
-    };
-    let keys: Vec<String> = batch.iter().filter_map(key).collect();
-    let rows = payments::table.filter(payments::payment_key.eq_any(&keys)).order(payments::id).select(payments::id);
-    let _locked: Vec<i64> = locked!(rows).load(conn).await?;
+/// Locks the payments that facts are about, in the order in which everybody locks them.
+pub(super) async fn lock(conn: &mut Conn, facts: impl Iterator<Item = &Fact>) -> Result<(), TxError> {
+    let (mut keys, mut charges) = (Vec::new(), Vec::new());
+    for fact in facts {
+        match fact {
+            Fact::Payment(source) => keys.push(source.key.as_str()),
+            Fact::Refund(refund) => charges.push(refund.charge_id.as_str()),
+            Fact::Dispute(dispute) => charges.push(dispute.dispute.charge_id.as_str()),
+            Fact::Transfer(transfer) => charges.extend(transfer.charge_id.as_ref().map(ChargeId::as_str)),
+            _ => {}
+        }
+    }
+    let by_key = payments::payment_key.eq_any(keys).nullable();
+    let rows = payments::table.filter(by_key.or(payments::stripe_charge_id.eq_any(charges)));
+    let _locked: Vec<i64> = locked!(rows.order(payments::id).select(payments::id)).load(conn).await?;
     Ok(())
 }
 
@@ -85,13 +91,13 @@ pub(super) async fn apply(
     Ok(keys)
 }
 
-/// The same of any facts, in any number about a payment: its objects first, then the rest.
+/// The same of any facts, in any number about a payment: its objects first, then the rest. Answers the payments.
 pub(super) async fn apply_each<'a>(
     conn: &mut Conn,
     facts: impl Iterator<Item = &'a Fact>,
     policy: &Policy,
     now: Timestamp,
-) -> Result<(), TxError> {
+) -> Result<Vec<PaymentKey>, TxError> {
     let (mut first, mut rest, mut met) = (Vec::new(), Vec::new(), HashSet::new());
     for fact in facts {
         match fact {
@@ -99,11 +105,11 @@ pub(super) async fn apply_each<'a>(
             fact => rest.push(fact),
         }
     }
-    apply(conn, &first, policy, now).await?;
+    let mut touched = apply(conn, &first, policy, now).await?;
     for fact in rest {
-        project::apply(conn, fact, policy, now).await?;
+        touched.push(project::apply(conn, fact, policy, now).await?);
     }
-    Ok(())
+    Ok(touched.into_iter().flatten().collect())
 }
 
 /// Keeps what objects say, each of another payment, and puts together what changed.

@@ -1,13 +1,10 @@
-//! How far Stripe's lists of what changed were taken in: one row. And taking in what they say.
+//! How far Stripe's lists of what changed were taken in: one row. And which of the listed events are not read yet.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, ledger, project, sources};
-use crate::domain::facts::Fact;
-use crate::domain::ids::PaymentKey;
-use crate::domain::policy::Policy;
+use super::Conn;
 use crate::domain::sweep::Swept;
 use crate::ports::{SweepStanding, UnreadEvent};
 use crate::store::db::TxError;
@@ -25,11 +22,11 @@ pub(in crate::store) async fn standing(conn: &mut Conn, now: DateTime<Utc>) -> R
     let due = payments::table.filter(payments::next_check_at.le(Timestamp::from(now))).select(payments::id);
     let due: Option<i64> = due.order(payments::next_check_at).first(conn).await.optional()?;
     let is_due = due.is_some();
-    let Some((covers_from, to, charges_to, at, failing_since)) = found else {
+    let Some((covers_from, to, charges_to, at, _)) = found else {
         return Ok(SweepStanding { is_due, ..SweepStanding::default() });
     };
     let last = Swept { covers_from: covers_from.into(), to: to.into(), charges_to: charges_to.into() };
-    Ok(SweepStanding { last: Some(last), at: utc(at), failing_since: utc(failing_since), is_due })
+    Ok(SweepStanding { last: Some(last), at: utc(at), is_due })
 }
 
 /// The row, locked; made where there is none yet.
@@ -84,38 +81,4 @@ pub(in crate::store) async fn unread(conn: &mut Conn, ids: &[String]) -> Result<
     let unread: Vec<(String, String)> = unread.select((events::event_id, events::state)).load(conn).await?;
     let event = |(event_id, state): (String, String)| UnreadEvent { event_id, failed: state == "failed" };
     Ok(unread.into_iter().map(event).collect())
-}
-
-/// Takes in facts. The payments that they are about are locked in everybody's order first.
-pub(in crate::store) async fn take_in(
-    conn: &mut Conn,
-    facts: &[Fact],
-    policy: &Policy,
-    now: DateTime<Utc>,
-) -> Result<(), TxError> {
-    let (mut keys, mut charges) = (Vec::new(), Vec::new());
-    for fact in facts {
-        match fact {
-            Fact::Payment(source) => keys.push(source.key.as_str()),
-            Fact::Refund(refund) => charges.push(refund.charge_id.as_str()),
-            Fact::Dispute(dispute) => charges.push(dispute.dispute.charge_id.as_str()),
-            _ => {}
-        }
-    }
-    let by_key = payments::table.filter(payments::payment_key.eq_any(keys)).order(payments::id).select(payments::id);
-    let by_charge = payments::table.filter(payments::stripe_charge_id.eq_any(charges));
-    let by_charge = by_charge.order(payments::id).select(payments::id);
-    let _locked: Vec<i64> = locked!(by_key).load(conn).await?;
-    let _locked: Vec<i64> = locked!(by_charge).load(conn).await?;
-    let at = Timestamp::from(now);
-    sources::apply_each(conn, facts.iter().filter(|fact| matches!(fact, Fact::Payment(_))), policy, at).await?;
-    let source_key = |fact: &Fact| match fact {
-        Fact::Payment(source) => Some(source.key.clone()),
-        _ => None,
-    };
-    let mut touched: Vec<PaymentKey> = facts.iter().filter_map(source_key).collect();
-    for fact in facts.iter().filter(|fact| !matches!(fact, Fact::Payment(_))) {
-        touched.extend(project::apply(conn, fact, policy, at).await?);
-    }
-    ledger::post_keys(conn, &touched, policy, now).await
 }
