@@ -81,6 +81,7 @@ impl Site {
         let options = SandboxOptions::new(|| SystemClock.now().timestamp()).manual_delivery();
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
         let config = config(url, &sandbox.base_url(), &dir, api);
+        crate::support::logs::begin();
         let daemon = Daemon::start(&config).await.expect("a daemon");
         let address = daemon.listening().address;
         sandbox.add_webhook(&format!("http://{address}/webhooks/stripe"), WEBHOOK_SECRET);

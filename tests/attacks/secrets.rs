@@ -125,6 +125,12 @@ fn no_command_prints_a_secret_when_nothing_answers() {
     assert!(said > 10_000, "the commands say something: {said}");
 }
 
+/// Given all that the suite prints, then it is where `tests/run` searches it for secrets: this line is found there.
+#[test]
+fn what_is_printed_is_searched() {
+    println!("canary of the search for secrets");
+}
+
 /// Given a file with every secret and a mistake in it, then what is told of the mistake tells no secret.
 #[test]
 fn no_mistake_in_a_setting_prints_it() {

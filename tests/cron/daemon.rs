@@ -70,6 +70,7 @@ impl Site {
         let options = SandboxOptions::new(|| SystemClock.now().timestamp()).manual_delivery();
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
         let config = config(db.url(), &sandbox.base_url(), &dir, cron);
+        crate::support::logs::begin();
         let daemon = Daemon::start(&config).await.expect("a daemon");
         let address = daemon.listening().address;
         sandbox.add_webhook(&format!("http://{address}/webhooks/stripe"), WEBHOOK_SECRET);

@@ -12,6 +12,7 @@ async fn in_doubt(db: TestDb, fault: Fault, absence_grace: &str) -> (Town, Opera
     let town = Town::plan()
         .with("retry.base", "\"1h\"")
         .with("retry.max", "\"1h\"")
+        .with("release.preflight_retry", "\"1h\"")
         .with("rescue.absence_grace", format!("{absence_grace:?}"))
         .found(db)
         .await;
@@ -52,7 +53,7 @@ on_both_databases! {
     /// Given a request that was never carried out, when a person has it looked for too early, then it stays unknown and
     /// nothing is sent; once the grace is over its absence is proven, and the next run pays, once.
     async fn a_request_that_was_never_carried_out_is_given_back(db: TestDb) {
-        let (town, id) = in_doubt(db, Fault::ResetBeforeEffect, "1500ms").await;
+        let (town, id) = in_doubt(db, Fault::ResetBeforeEffect, "3s").await;
         let Found::Unknown { why, next_attempt_at, .. } = resolve(&town, id).await else { panic!("too early") };
         assert!(why.contains("not found yet") && next_attempt_at.is_some(), "{why}");
         town.not_paid("B-1");

@@ -12,6 +12,7 @@ pub struct House {
 
 impl House {
     pub async fn open(config: Config) -> House {
+        crate::support::logs::begin();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let started = runtime.spawn(async move { Daemon::start(&config).await }).await.expect("no panic");
         let daemon = started.unwrap_or_else(|why| panic!("the daemon does not start: {why}"));

@@ -1,9 +1,12 @@
 //! Plain SQL on either database, over a connection of its own: what an admin types, and what a test must see or bend.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, SqliteConnection};
-use tokio_postgres::NoTls;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use tokio_postgres::{Client, NoTls};
 
 #[derive(QueryableByName)]
 struct Words {
@@ -17,13 +20,17 @@ struct Count {
     count: i64,
 }
 
-/// A database's URL, for statements that both dialects understand.
+/// A database, for statements that both dialects understand.
 #[derive(Clone)]
-pub struct Sql(String);
+pub struct Sql {
+    url: String,
+    /// PostgreSQL's connection, from the first statement on.
+    client: Arc<Mutex<Option<Client>>>,
+}
 
 impl Sql {
     pub fn at(url: &str) -> Sql {
-        Sql(url.to_owned())
+        Sql { url: url.to_owned(), client: Arc::default() }
     }
 
     /// Changes rows; answers how many.
@@ -71,16 +78,24 @@ impl Sql {
     }
 
     fn sqlite(&self) -> Option<String> {
-        self.0.strip_prefix("sqlite://").map(str::to_owned)
+        self.url.strip_prefix("sqlite://").map(str::to_owned)
     }
 
-    async fn postgres(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.0, NoTls).await.expect("reachable");
-        tokio::spawn(connection);
-        client
+    /// The connection that is there, or a new one where that has ended.
+    async fn postgres(&self) -> MappedMutexGuard<'_, Client> {
+        let mut held = self.client.lock().await;
+        let alive = match held.as_ref() {
+            Some(client) => client.simple_query("").await.is_ok(),
+            None => false,
+        };
+        if !alive {
+            let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.expect("reachable");
+            tokio::spawn(connection);
+            *held = Some(client);
+        }
+        MutexGuard::map(held, |client| client.as_mut().expect("connected"))
     }
 }
-
 async fn on_sqlite<T, F>(path: String, act: F) -> T
 where
     T: Send + 'static,

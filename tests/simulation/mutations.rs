@@ -41,11 +41,9 @@ impl Mutation {
     /// A life that shows it, as lives are now. Where they have changed, another one does.
     pub fn seen_in(self) -> u64 {
         match self {
-            Self::KeyNotStable | Self::EventKeptOnceAKind => 1,
-            Self::FlagNotRechecked => 5,
-            Self::UnknownIsFailed => 5,
-            Self::LeaseNotFenced => 1,
-            Self::ListFailureIsEmpty => 1,
+            Self::KeyNotStable | Self::FlagNotRechecked | Self::EventKeptOnceAKind | Self::ListFailureIsEmpty => 1,
+            Self::UnknownIsFailed => 8,
+            Self::LeaseNotFenced => 13,
         }
     }
 

@@ -14,6 +14,7 @@
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each test binary uses its own part")]
 
+pub mod logs;
 pub mod pg;
 pub mod proxy;
 

@@ -104,6 +104,7 @@ pub(super) fn defaults() -> BTreeMap<String, String> {
         ("stripe.webhook_secrets", format!("[{WEBHOOK_SECRET:?}]")),
         ("stripe.call_timeout", quoted("1s")),
         ("stripe.requests_per_second", "500".into()),
+        ("database.pool_size", "4".into()),
         ("webhook.listen", quoted("127.0.0.1:0")),
         ("window.dispute_window", quoted("1ms")),
         // Runs are kicked by the stories, unless they say otherwise.
