@@ -10,7 +10,7 @@ use super::preflight::{Unread, read};
 use super::{Jobs, Loop, NotCaughtUp};
 use crate::domain::discrepancy::{Compared, Discrepancy, DiscrepancyKind, id_of};
 use crate::domain::facts::Fact;
-use crate::domain::ids::{AccountId, TransferId};
+use crate::domain::ids::{AccountId, PayoutId, TransferId};
 use crate::domain::triage::{Failure, Verdict, triage};
 use crate::ports::{KeptRow, Span, StoreError, Turn, discrepancy_alert};
 
@@ -160,7 +160,7 @@ impl Look<'_> {
             }
         }
         if what == Compared::Payout {
-            return self.payouts_of_accounts(span).await;
+            self.payouts_of_accounts(span, &mut seen).await?;
         }
         self.look_for_kept(what, span, &seen).await
     }
@@ -202,8 +202,9 @@ impl Look<'_> {
                 self.done.looked_for += 1;
                 self.jobs.pulse.works(Loop::Reconcile);
                 match self.at_stripe(what, row).await? {
-                    Some(fact) => self.compare(vec![(fact, row.at)]).await?,
-                    None => self.note(vec![missing_there(what, row)]).await?,
+                    Found::Fact(fact) => self.compare(vec![(*fact, row.at)]).await?,
+                    Found::Nothing => self.note(vec![missing_there(what, row)]).await?,
+                    Found::OutOfSight => {}
                 }
             }
             match rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
@@ -213,13 +214,16 @@ impl Look<'_> {
         }
     }
 
-    async fn at_stripe(&self, what: Compared, row: &KeptRow) -> Result<Option<Fact>, NotReconciled> {
+    async fn at_stripe(&self, what: Compared, row: &KeptRow) -> Result<Found, NotReconciled> {
         let (jobs, id) = (self.jobs, row.stripe_id.as_str());
-        Ok(match (what, &row.charge) {
-            (Compared::Transfer, _) => match read(jobs, jobs.stripe.transfer(&TransferId::new(id))).await {
-                Err(unread) if triage(&unread.failure) == Verdict::Reject => None,
-                transfer => Some(Fact::Transfer(transfer?)),
-            },
+        let listed = match (what, &row.charge) {
+            (Compared::Transfer, _) => {
+                return one(read(jobs, jobs.stripe.transfer(&TransferId::new(id))).await.map(Fact::Transfer));
+            }
+            (Compared::Payout, _) => {
+                let (id, account) = (PayoutId::new(id), row.account.as_ref());
+                return one(read(jobs, jobs.stripe.payout(&id, account)).await.map(Fact::Payout));
+            }
             (Compared::Refund, Some(charge)) => {
                 let refunds = read(jobs, jobs.stripe.refunds_of(charge)).await?;
                 refunds.into_iter().find(|refund| refund.id.as_str() == id).map(Fact::Refund)
@@ -229,17 +233,25 @@ impl Look<'_> {
                 disputes.into_iter().find(|found| found.dispute.id.as_str() == id).map(Fact::Dispute)
             }
             _ => None,
-        })
+        };
+        Ok(listed.map_or(Found::Nothing, |fact| Found::Fact(Box::new(fact))))
     }
 
     /// Payouts of connected accounts stand in each account's own list: those are read of which a payout was told.
-    async fn payouts_of_accounts(&mut self, span: Span) -> Result<(), NotReconciled> {
+    async fn payouts_of_accounts(&mut self, span: Span, seen: &mut HashSet<String>) -> Result<(), NotReconciled> {
         let mut after: Option<AccountId> = None;
         loop {
             let accounts = self.jobs.chores.accounts_paid_out(span, after.take(), PAGE).await?;
             for account in &accounts {
                 self.jobs.pulse.works(Loop::Reconcile);
-                let payouts = read(self.jobs, self.jobs.stripe.payouts_since(account, span.since)).await?;
+                let payouts = match read(self.jobs, self.jobs.stripe.payouts_since(account, span.since)).await {
+                    Err(unread) if is_out_of_sight(&unread) => {
+                        tracing::info!(%account, "its payouts cannot be compared: it is not connected any more");
+                        continue;
+                    }
+                    payouts => payouts?,
+                };
+                seen.extend(payouts.iter().map(|payout| payout.id.as_str().to_owned()));
                 let there = payouts.into_iter().map(|payout| (Fact::Payout(payout), span.since)).collect();
                 self.compare(there).await?;
             }
@@ -249,6 +261,27 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// What Stripe says of one thing that is kept.
+enum Found {
+    Fact(Box<Fact>),
+    Nothing,
+    /// Its account was disconnected from the platform, so that nobody can tell.
+    OutOfSight,
+}
+
+fn one(answer: Result<Fact, Unread>) -> Result<Found, NotReconciled> {
+    match answer {
+        Ok(fact) => Ok(Found::Fact(Box::new(fact))),
+        Err(unread) if triage(&unread.failure) == Verdict::Reject => Ok(Found::Nothing),
+        Err(unread) if is_out_of_sight(&unread) => Ok(Found::OutOfSight),
+        Err(unread) => Err(unread.into()),
+    }
+}
+
+fn is_out_of_sight(unread: &Unread) -> bool {
+    triage(&unread.failure) == Verdict::HoldMentor
 }
 
 fn missing_there(what: Compared, row: &KeptRow) -> Discrepancy {

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::NewEvent;
 use crate::domain::discrepancy::Compared;
 use crate::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, PayoutId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 use crate::domain::withdrawal::Funds;
@@ -106,6 +106,9 @@ pub trait StripeGateway: Send + Sync {
 
     /// Reads all payouts of a connected account that were made since.
     async fn payouts_since(&self, account: &AccountId, since: DateTime<Utc>) -> Called<Vec<PayoutFact>>;
+
+    /// Reads a payout: of a connected account, or the platform's own.
+    async fn payout(&self, id: &PayoutId, account: Option<&AccountId>) -> Called<PayoutFact>;
 
     /// Makes a page where a mentor gives what Stripe needs of them. It moves no money and changes nothing, so that it is no
     /// operation.

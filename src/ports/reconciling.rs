@@ -19,6 +19,8 @@ pub struct KeptRow {
     pub at: DateTime<Utc>,
     /// Its charge.
     pub charge: Option<ChargeId>,
+    /// Of a payout: whose, where it is not the platform's own.
+    pub account: Option<AccountId>,
 }
 
 /// A discrepancy that stands.

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod db;
+mod among;
 mod asks;
 mod backup;
 mod books;

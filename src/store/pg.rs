@@ -135,6 +135,13 @@ macro_rules! locked_if_free {
     };
 }
 
+/// A column among values.
+macro_rules! among {
+    ($column:expr, $values:expr) => {
+        $column.eq_any($values)
+    };
+}
+
 #[path = "queries/mod.rs"]
 pub(super) mod queries;
 

@@ -40,6 +40,13 @@ macro_rules! locked_if_free {
     };
 }
 
+/// A column among values.
+macro_rules! among {
+    ($column:expr, $values:expr) => {
+        crate::store::among::Among::new($column, $values)
+    };
+}
+
 #[path = "queries/mod.rs"]
 pub(super) mod queries;
 

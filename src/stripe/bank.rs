@@ -13,7 +13,7 @@ use super::gateway::same;
 use super::request::{self, Call, PAGE_LIMIT, in_path};
 use crate::domain::event;
 use crate::domain::facts::{AccountFact, PayoutFact};
-use crate::domain::ids::{AccountId, IdempotencyKey};
+use crate::domain::ids::{AccountId, IdempotencyKey, PayoutId};
 use crate::domain::money::Currency;
 use crate::domain::onboarding::{AccountOrder, MANUAL, ScheduleOrder};
 use crate::domain::read::{OPERATION_KEY, WITHDRAWAL_KEY};
@@ -117,6 +117,21 @@ pub(super) async fn payouts_since(
     let page = |after: Option<&str>| list("/payouts", since, after).on(account);
     let (payouts, last) = trip.all(page, event::payout_read).await?;
     Ok((payouts.into_iter().map(|payout| of(payout, account)).collect(), last))
+}
+
+pub(super) async fn payout(
+    trip: &mut Trip<'_>,
+    id: &PayoutId,
+    account: Option<&AccountId>,
+) -> Result<PayoutFact, Failure> {
+    let path = format!("/payouts/{}", in_path(id.as_str()));
+    let call = Call::from_builder(RequestBuilder::new(StripeMethod::Get, path), None);
+    let call = match account {
+        Some(account) => call.on(account),
+        None => call,
+    };
+    let payout = trip.one(call, event::payout_read, |payout| same(id.as_str(), payout.id.as_str())).await?;
+    Ok(PayoutFact { account_id: account.cloned(), ..payout })
 }
 
 #[derive(Deserialize)]

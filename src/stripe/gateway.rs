@@ -15,7 +15,7 @@ use super::request::{self, Call};
 use crate::domain::discrepancy::Compared;
 use crate::domain::event::{self, EventError};
 use crate::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
-use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
+use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, PayoutId, TransferId};
 use crate::domain::operation::{Done, Order};
 use crate::domain::triage::Failure;
 use crate::domain::withdrawal::Funds;
@@ -146,6 +146,12 @@ impl StripeGateway for Client {
         let mut trip = self.trip();
         let payouts = bank::payouts_since(&mut trip, account, since).await.map(|(payouts, _)| payouts);
         trip.came_to(payouts)
+    }
+
+    async fn payout(&self, id: &PayoutId, account: Option<&AccountId>) -> Called<PayoutFact> {
+        let mut trip = self.trip();
+        let payout = bank::payout(&mut trip, id, account).await;
+        trip.came_to(payout)
     }
 
     async fn link_account(&self, key: &IdempotencyKey, link: &NewAccountLink) -> Called<AccountLink> {

@@ -1,13 +1,16 @@
 //! Withdrawals, from a connected account to its bank, and mentors who are onboarded.
 
 use super::*;
+use chrono::TimeDelta;
 use payoutd::app::SystemClock;
 use payoutd::app::sandbox::{
     AccountChange, CapabilityStatus, Ending, Fault, FaultMatch, FaultRule, NewAccount, PayoutEntry,
 };
 use payoutd::domain::ids::MentorId;
 use payoutd::domain::withdrawal::{Speed, WithdrawalState};
-use payoutd::ports::{Books, Clock, NewOnboarding, NewWithdrawal, Onboarding, OnboardingError, Withdraw, Withdrawals};
+use payoutd::ports::{
+    Books, Clock, NewOnboarding, NewWithdrawal, Onboarding, OnboardingError, Span, Withdraw, Withdrawals,
+};
 
 /// A mentor with 90.00 USD on their account.
 async fn town(db: TestDb) -> Town {
@@ -118,6 +121,37 @@ on_both_databases! {
         let view = town.store.withdrawals(MentorId::new("ada"), None, 10).await.expect("read").remove(0);
         assert_eq!((view.amount, view.currency.as_deref(), view.paid_out), (None, Some("usd"), Some(9_000)));
         books_are_right(&town).await;
+    }
+
+    /// Given payouts, when compared with Stripe, then what only payoutd has is told of, what is older at Stripe than in that
+    /// span is looked for by itself, and an account that was disconnected since keeps nobody from comparing the rest.
+    async fn payouts_are_compared_both_ways(db: TestDb) {
+        let town = town(db).await;
+        ask(&town, ", amount, currency", ", 5000, 'usd'").await;
+        stand(&town, &["in_transit 5000"]).await;
+        town.deliver().await;
+        let jobs = town.daemon().worker().jobs.clone();
+        let compare = async |from: i64, to: i64| {
+            let now = SystemClock.now();
+            let span = Span { since: now + TimeDelta::hours(from), until: now + TimeDelta::hours(to) };
+            let done = jobs.reconcile(span, false, None, &|_, _| {}).await.expect("to its end");
+            (done.found, done.looked_for)
+        };
+        assert_eq!(compare(-1, 0).await, (0, 0));
+        town.sql.run(&format!("UPDATE payouts SET told_at = {}", town.sql.seconds_from_now(7_200))).await;
+        assert_eq!(compare(1, 3).await, (0, 1));
+        let made_up = "INSERT INTO payouts (stripe_payout_id, stripe_account_id, amount, currency, status, told_at, rank, event_id) \
+            SELECT id, stripe_account_id, 1, currency, 'paid', told_at, rank, event_id FROM payouts, \
+            (SELECT 'po_made_up' AS id UNION SELECT 'po_ours' AS id) AS made_up";
+        town.sql.run(made_up).await;
+        town.sql.run("UPDATE payouts SET stripe_account_id = NULL WHERE stripe_payout_id = 'po_ours'").await;
+        assert_eq!(compare(1, 3).await, (2, 3));
+        let open = town.sql.words("kind || ' ' || stripe_id", "discrepancies ORDER BY stripe_id").await;
+        assert_eq!(open, ["missing_there po_made_up", "missing_there po_ours"]);
+
+        let account = payouts(&town)[0].account.clone().expect("a mentor's");
+        town.sandbox.change_account(&account, AccountChange::Deauthorize).expect("open");
+        assert_eq!(compare(1, 3).await, (1, 3));
     }
 
     /// Given an answer that is lost, and one that is an error though it was done, then there is no second payout.

@@ -11,7 +11,7 @@ use payoutd::domain::breaker::BreakerPolicy;
 use payoutd::domain::discrepancy::Compared;
 use payoutd::domain::event;
 use payoutd::domain::facts::{AccountFact, DisputeFact, Fact, PayoutFact, RefundFact, Source, TransferFact};
-use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, TransferId};
+use payoutd::domain::ids::{AccountId, ChargeId, IdempotencyKey, IntentId, PayoutId, TransferId};
 use payoutd::domain::onboarding::AccountType;
 use payoutd::domain::operation::{Done, Order};
 use payoutd::domain::policy::Policy;
@@ -237,6 +237,9 @@ impl StripeGateway for Mutated {
     }
     async fn payouts_since(&self, account: &AccountId, since: DateTime<Utc>) -> Called<Vec<PayoutFact>> {
         self.client.payouts_since(account, since).await
+    }
+    async fn payout(&self, id: &PayoutId, account: Option<&AccountId>) -> Called<PayoutFact> {
+        self.client.payout(id, account).await
     }
     async fn link_account(&self, key: &IdempotencyKey, link: &NewAccountLink) -> Called<AccountLink> {
         self.client.link_account(key, link).await

@@ -139,7 +139,7 @@ pub(super) async fn lift_restriction(conn: &mut Conn, account: &AccountId, told_
         return Ok(());
     }
     let standing = holds::table
-        .filter(holds::mentor_id.eq_any(mentor).and(holds::source.eq("stripe")))
+        .filter(among!(holds::mentor_id, mentor).and(holds::source.eq("stripe")))
         .filter(holds::lifted_at.is_null().and(holds::placed_at.le(told_at)));
     diesel::update(standing)
         .set((
@@ -167,7 +167,7 @@ pub(in crate::store) async fn lift_holds(
     };
     let rows: Vec<HoldRow> = open.select(HoldRow::as_select()).load(conn).await?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    diesel::update(holds::table.filter(holds::id.eq_any(&ids)))
+    diesel::update(holds::table.filter(among!(holds::id, &ids)))
         .set((holds::lifted_at.eq(now), holds::lifted_by.eq(actor), holds::lift_reason.eq(reason)))
         .execute(conn)
         .await?;
@@ -261,7 +261,7 @@ pub(in crate::store) async fn mentors(
     };
     let rows: Vec<(MentorRow, Option<AccountRow>)> = rows.load(conn).await?;
     let ids: Vec<&str> = rows.iter().map(|(mentor, _)| mentor.id.as_str()).collect();
-    let open = holds::table.filter(holds::lifted_at.is_null().and(holds::mentor_id.eq_any(&ids))).order(holds::id);
+    let open = holds::table.filter(holds::lifted_at.is_null().and(among!(holds::mentor_id, &ids))).order(holds::id);
     let open: Vec<HoldRow> = open.select(HoldRow::as_select()).load(conn).await?;
     let mut found = Vec::with_capacity(rows.len());
     for (mentor, account) in rows {

@@ -37,7 +37,7 @@ pub(in crate::store) async fn load_each(
     let holds = holds_on(conn, rows).await?;
     let charges: Vec<&str> = rows.iter().filter_map(|row| row.stripe_charge_id.as_deref()).collect();
     let disputes: Vec<DisputeRow> = disputes::table
-        .filter(disputes::stripe_charge_id.eq_any(&charges))
+        .filter(among!(disputes::stripe_charge_id, &charges))
         .order(disputes::stripe_dispute_id)
         .select(DisputeRow::as_select())
         .load(conn)
@@ -104,7 +104,7 @@ async fn mentors_of(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<Ment
     ids.sort_unstable();
     ids.dedup();
     let found: Vec<MentorRow> =
-        mentors::table.filter(mentors::id.eq_any(&ids)).select(MentorRow::as_select()).load(conn).await?;
+        mentors::table.filter(among!(mentors::id, &ids)).select(MentorRow::as_select()).load(conn).await?;
     Ok(found.into_iter().map(|row| (MentorId::new(&row.id), row.mentor())).collect())
 }
 
@@ -115,7 +115,7 @@ async fn accounts_of(
     let mut ids: Vec<&str> = mentors.values().filter_map(|m| m.account_id.as_ref()).map(AccountId::as_str).collect();
     ids.sort_unstable();
     let found: Vec<AccountRow> = accounts::table
-        .filter(accounts::stripe_account_id.eq_any(&ids))
+        .filter(among!(accounts::stripe_account_id, &ids))
         .select(AccountRow::as_select())
         .load(conn)
         .await?;
@@ -130,8 +130,8 @@ async fn holds_on(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Vec<Hold>, TxE
     mentors.dedup();
     // Two queries, not one with OR: each is then served by its own partial index.
     let open = || holds::table.filter(holds::lifted_at.is_null()).order(holds::id).select(HoldRow::as_select());
-    let mut found: Vec<HoldRow> = open().filter(holds::payment_id.eq_any(&payments)).load(conn).await?;
-    found.extend(open().filter(holds::mentor_id.eq_any(&mentors)).load(conn).await?);
+    let mut found: Vec<HoldRow> = open().filter(among!(holds::payment_id, &payments)).load(conn).await?;
+    found.extend(open().filter(among!(holds::mentor_id, &mentors)).load(conn).await?);
     Ok(found.into_iter().map(HoldRow::hold).collect::<Result<_, _>>()?)
 }
 
@@ -145,7 +145,7 @@ async fn flags_lifted(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<i6
         return Ok(HashMap::new());
     }
     let lifted = audit_log::table.filter(audit_log::subject_kind.eq("payment").and(audit_log::action.eq("unflag")));
-    let lifted = lifted.filter(audit_log::subject_id.eq_any(&ids)).group_by(audit_log::subject_id);
+    let lifted = lifted.filter(among!(audit_log::subject_id, &ids)).group_by(audit_log::subject_id);
     let lifted: Vec<(String, i64)> =
         lifted.select((audit_log::subject_id, diesel::dsl::count_star())).load(conn).await?;
     Ok(lifted.into_iter().filter_map(|(id, count)| Some((id.parse().ok()?, count))).collect())
@@ -153,7 +153,7 @@ async fn flags_lifted(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<i6
 
 async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<Vec<(String, RefundLine)>, TxError> {
     let rows: Vec<(String, String, i64, String)> = refunds::table
-        .filter(refunds::stripe_charge_id.eq_any(charges))
+        .filter(among!(refunds::stripe_charge_id, charges))
         .order(refunds::stripe_refund_id)
         .select((refunds::stripe_charge_id, refunds::stripe_refund_id, refunds::amount, refunds::status))
         .load(conn)
@@ -178,7 +178,7 @@ async fn foreign_transfers(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<
     let lost = transfers::operation_key.assume_not_null().like("payoutd:transfer:%");
     let lost = lost.and(diesel::dsl::not(diesel::dsl::exists(known)));
     let found: Vec<(Option<String>, String)> = transfers::table
-        .filter(transfers::stripe_charge_id.eq_any(charges))
+        .filter(among!(transfers::stripe_charge_id, charges))
         // One of a lost database's is the payment's own even where it was taken back: that is followed once it is adopted.
         .filter(transfers::amount_reversed.lt(transfers::amount).or(lost))
         .filter(diesel::dsl::not(diesel::dsl::exists(ours)))

@@ -84,7 +84,7 @@ pub(in crate::store) async fn fold(conn: &mut Conn) -> Result<bool, TxError> {
     if sums.len() * 2 > ids.len() {
         return Ok(false);
     }
-    diesel::delete(counts::table.filter(counts::id.eq_any(&ids))).execute(conn).await?;
+    diesel::delete(counts::table.filter(among!(counts::id, &ids))).execute(conn).await?;
     let more = sums.into_iter().map(|((status, hold_reasons), payments)| Count { status, hold_reasons, payments });
     add(conn, more).await?;
     Ok(ids.len() == usize::try_from(BATCH).unwrap_or(usize::MAX))

@@ -30,7 +30,7 @@ pub(super) struct Debtor<'a> {
 /// send the same credit.
 pub(super) async fn lock(conn: &mut Conn, mentors: &[&str]) -> Result<(), TxError> {
     let owing = debts::table
-        .filter(debts::mentor_id.eq_any(mentors))
+        .filter(among!(debts::mentor_id, mentors))
         .order((debts::mentor_id, debts::currency))
         .select(debts::mentor_id);
     let _locked: Vec<String> = locked!(owing).load(conn).await?;
@@ -106,7 +106,7 @@ pub(super) async fn forgive(
 async fn paid_in_all(conn: &mut Conn, debtor: &Debtor<'_>) -> Result<MinorUnits, TxError> {
     let of_mentor = entries::table
         .filter(entries::mentor_id.eq(debtor.mentor_id.as_str()).and(entries::currency.eq(debtor.currency.code())))
-        .filter(entries::kind.eq_any(["netted", "offset", "returned", "repayable"]))
+        .filter(among!(entries::kind, ["netted", "offset", "returned", "repayable"]))
         .select((entries::kind, entries::amount));
     let rows: Vec<(String, i64)> = of_mentor.load(conn).await?;
     let signed = rows
@@ -129,7 +129,7 @@ pub(super) async fn standing(
 
 /// Those of these payments of which all went towards a debt or became credit, whatever their rows say by now.
 pub(super) async fn took_all_of(conn: &mut Conn, payments: &[i64]) -> Result<HashSet<i64>, TxError> {
-    let measured = entries::table.filter(entries::payment_id.eq_any(payments).and(entries::measure.is_not_null()));
+    let measured = entries::table.filter(among!(entries::payment_id, payments).and(entries::measure.is_not_null()));
     let found: Vec<i64> = measured.select(entries::payment_id).load(conn).await?;
     Ok(found.into_iter().collect())
 }

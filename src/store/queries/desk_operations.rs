@@ -91,14 +91,14 @@ pub(in crate::store) async fn list(
         found = found.filter(operations::id.lt(before));
     }
     if !states.is_empty() {
-        found = found.filter(operations::state.eq_any(states.iter().map(|state| state.word())));
+        found = found.filter(among!(operations::state, states.iter().map(|state| state.word())));
     }
     let ids: Vec<i64> = found.select(operations::id).load(conn).await?;
     listed!(ids, |some| entries_of(conn, some))
 }
 
 async fn entries_of(conn: &mut Conn, ids: &[i64]) -> Result<Vec<OperationEntry>, TxError> {
-    let rows = operations::table.filter(operations::id.eq_any(ids)).order(operations::id.desc());
+    let rows = operations::table.filter(among!(operations::id, ids)).order(operations::id.desc());
     let rows: Vec<ListedRow> = rows.select(ListedRow::as_select()).load(conn).await?;
     rows.into_iter().map(ListedRow::entry).collect()
 }

@@ -22,7 +22,7 @@ pub(in crate::store) async fn search(
         found = found.filter(payments::id.lt(before));
     }
     if !filter.statuses.is_empty() {
-        found = found.filter(payments::status.eq_any(filter.statuses.iter().map(|status| status.word())));
+        found = found.filter(among!(payments::status, filter.statuses.iter().map(|status| status.word())));
     }
     if let Some(mentor) = filter.mentor.as_ref().map(MentorId::as_str) {
         found = found.filter(payments::mentor_id.eq(mentor));
@@ -55,7 +55,7 @@ pub(in crate::store) async fn search(
 }
 
 async fn views_of(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentView>, TxError> {
-    let rows = payments::table.filter(payments::id.eq_any(ids)).order(payments::id.desc());
+    let rows = payments::table.filter(among!(payments::id, ids)).order(payments::id.desc());
     let rows = rows.select(PaymentRow::as_select()).load(conn).await?;
     views::views(conn, rows).await
 }

@@ -58,7 +58,7 @@ pub(in crate::store) async fn unheard(
 /// Notes that Stripe is asked about them.
 pub(in crate::store) async fn asked(conn: &mut Conn, charges: &[ChargeId], now: Timestamp) -> Result<(), TxError> {
     let charges: Vec<&str> = charges.iter().map(ChargeId::as_str).collect();
-    let of_charges = disputes::table.filter(disputes::stripe_charge_id.eq_any(charges));
+    let of_charges = disputes::table.filter(among!(disputes::stripe_charge_id, charges));
     diesel::update(of_charges).set(disputes::asked_at.eq(now)).execute(conn).await?;
     Ok(())
 }

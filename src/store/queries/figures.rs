@@ -65,25 +65,25 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow], policy: &Policy) 
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let charges: Vec<&str> = rows.iter().filter_map(|row| row.stripe_charge_id.as_deref()).collect();
     let operations = operations::table
-        .filter(operations::payment_id.eq_any(&ids))
-        .filter(operations::kind.eq_any([OperationKind::Transfer.word(), OperationKind::Restore.word()]))
+        .filter(among!(operations::payment_id, &ids))
+        .filter(among!(operations::kind, [OperationKind::Transfer.word(), OperationKind::Restore.word()]))
         .order(operations::id)
         .select(OpRow::as_select())
         .load(conn)
         .await?;
     let transfers = transfers::table
-        .filter(transfers::stripe_charge_id.eq_any(&charges))
+        .filter(among!(transfers::stripe_charge_id, &charges))
         .select(TransferRow::as_select())
         .load(conn)
         .await?;
     let disputes = disputes::table
-        .filter(disputes::stripe_charge_id.eq_any(&charges))
+        .filter(among!(disputes::stripe_charge_id, &charges))
         .order(disputes::stripe_dispute_id)
         .select(DisputeRow::as_select())
         .load(conn)
         .await?;
     let debts = debt_entries::table
-        .filter(debt_entries::payment_id.eq_any(&ids))
+        .filter(among!(debt_entries::payment_id, &ids))
         .order(debt_entries::id)
         .select(DebtRow::as_select())
         .load(conn)

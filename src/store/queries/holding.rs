@@ -54,7 +54,7 @@ pub(in crate::store) async fn warnings(
     now: DateTime<Utc>,
 ) -> Result<Vec<Outgoing>, TxError> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let these = payments::table.filter(payments::id.eq_any(&ids)).order((payments::paid_at, payments::id));
+    let these = payments::table.filter(among!(payments::id, &ids)).order((payments::paid_at, payments::id));
     let rows: Vec<PaymentRow> = these.select(PaymentRow::as_select()).load(conn).await?;
     let mut told = Vec::new();
     for (row, case) in rows.iter().zip(cases::load_each(conn, &rows).await?) {

@@ -136,7 +136,7 @@ pub(super) async fn transfers(
         return Ok(Vec::new());
     }
     let ids: Vec<i64> = planned.iter().map(|(plan, ..)| plan.payment_id.0).collect();
-    diesel::update(payments::table.filter(payments::id.eq_any(&ids)))
+    diesel::update(payments::table.filter(among!(payments::id, &ids)))
         .set(marked(PaymentStatus::Releasing, now))
         .execute(conn)
         .await?;

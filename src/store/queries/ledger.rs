@@ -70,7 +70,7 @@ pub(super) async fn post_keys(
         return Ok(());
     }
     let keys: Vec<&str> = keys.iter().map(PaymentKey::as_str).collect();
-    let touched = payments::table.filter(payments::payment_key.eq_any(keys));
+    let touched = payments::table.filter(among!(payments::payment_key, keys));
     let rows: Vec<PaymentRow> = touched.order(payments::id).select(PaymentRow::as_select()).load(conn).await?;
     post(conn, &rows, policy, now).await.map(|_| ())
 }
@@ -80,7 +80,7 @@ pub(super) async fn post_ids(conn: &mut Conn, ids: &[i64], policy: &Policy, now:
     if ids.is_empty() {
         return Ok(());
     }
-    let touched = payments::table.filter(payments::id.eq_any(ids));
+    let touched = payments::table.filter(among!(payments::id, ids));
     let rows: Vec<PaymentRow> = touched.order(payments::id).select(PaymentRow::as_select()).load(conn).await?;
     post(conn, &rows, policy, now).await.map(|_| ())
 }
@@ -123,7 +123,7 @@ async fn posted(conn: &mut Conn, rows: &[PaymentRow]) -> Result<HashMap<i64, Res
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let of_payments: Vec<EntryRow> = journals::table
         .inner_join(ledger_entries::table.on(ledger_entries::journal_id.eq(journals::id)))
-        .filter(journals::payment_id.eq_any(ids))
+        .filter(among!(journals::payment_id, ids))
         .select((
             journals::payment_id,
             journals::id,

@@ -97,7 +97,7 @@ async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<U
 
 async fn lock_due(conn: &mut Conn, limit: i64, now: Timestamp) -> Result<Vec<OperationRow>, TxError> {
     let due = operations::table
-        .filter(operations::state.eq_any(["planned", "unknown"]))
+        .filter(among!(operations::state, ["planned", "unknown"]))
         .filter(operations::next_attempt_at.le(now))
         .order(operations::next_attempt_at)
         .limit(limit)
@@ -134,7 +134,7 @@ async fn take(conn: &mut Conn, op: &Operation, lease: &Lease, now: DateTime<Utc>
 
 /// The facts about payments, whose rows are locked.
 pub(super) async fn lock_cases(conn: &mut Conn, ids: Vec<i64>) -> Result<Vec<Result<Case, StoreError>>, TxError> {
-    let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
+    let wanted = payments::table.filter(among!(payments::id, ids)).order(payments::id).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked!(wanted).load(conn).await?;
     cases::load_each(conn, &rows).await
 }
@@ -171,7 +171,7 @@ pub(in crate::store) async fn record(
 ) -> Result<Vec<Recorded>, TxError> {
     let ids: Vec<i64> = outcomes.iter().map(|o| o.operation.id.0).collect();
     let leased = operations::table
-        .filter(operations::id.eq_any(&ids).and(operations::state.eq("submitting")))
+        .filter(among!(operations::id, &ids).and(operations::state.eq("submitting")))
         .order(operations::id)
         .select((operations::id, operations::lease_epoch));
     let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
@@ -366,7 +366,7 @@ async fn write_payment(
 /// When the next operation is due, or the next lease ends.
 pub(in crate::store) async fn next_at(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
     let due: Option<Option<Timestamp>> = operations::table
-        .filter(operations::state.eq_any(["planned", "unknown"]))
+        .filter(among!(operations::state, ["planned", "unknown"]))
         .filter(operations::next_attempt_at.is_not_null())
         .order(operations::next_attempt_at)
         .select(operations::next_attempt_at)

@@ -166,7 +166,7 @@ async fn letter(conn: &mut Conn, rows: &[EmailRow], lease: &Lease) -> Result<Due
     let notices = notices.collect::<Result<Vec<_>, _>>()?;
     let with = first.sent_with.unwrap_or(first.id);
     let row_ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-    diesel::update(emails::table.filter(emails::id.eq_any(&row_ids)))
+    diesel::update(emails::table.filter(among!(emails::id, &row_ids)))
         .set((
             emails::attempts.eq(emails::attempts + 1),
             emails::next_attempt_at.eq(Timestamp::from(lease.until)),
@@ -193,7 +193,7 @@ pub(in crate::store) async fn sent(
     sent: &Sent,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let rows = emails::table.filter(emails::id.eq_any(&letter.row_ids).and(emails::state.eq("queued")));
+    let rows = emails::table.filter(among!(emails::id, &letter.row_ids).and(emails::state.eq("queued")));
     let unleased = emails::lease_owner.eq(None::<String>);
     match sent {
         Sent::Accepted => {

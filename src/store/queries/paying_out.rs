@@ -65,7 +65,7 @@ async fn latest_payout(conn: &mut Conn, case: &WithdrawalCase) -> Result<(Option
     let of_mentor = operations::table.filter(operations::mentor_id.eq(mentor).and(operations::kind.eq("payout")));
     let latest: Option<i64> =
         of_mentor.order(operations::id.desc()).select(operations::id).first(conn).await.optional()?;
-    let live = of_mentor.filter(operations::state.eq_any(["planned", "submitting", "unknown"]));
+    let live = of_mentor.filter(among!(operations::state, ["planned", "submitting", "unknown"]));
     let live: Option<i64> = live.select(operations::id).first(conn).await.optional()?;
     Ok((latest.map(OperationId), live.is_some()))
 }

@@ -65,7 +65,7 @@ pub(in crate::store) async fn post_waiting(conn: &mut Conn, now: DateTime<Utc>) 
             .await?;
         diesel::sql_query(WRITE_ENTRIES).bind::<Text, _>(json!(lines).to_string()).execute(conn).await?;
     }
-    let posted = payouts::table.filter(payouts::stripe_payout_id.eq_any(&done));
+    let posted = payouts::table.filter(among!(payouts::stripe_payout_id, &done));
     diesel::update(posted).set(payouts::to_post.eq(false)).execute(conn).await?;
     Ok(new_journals.len())
 }
@@ -100,7 +100,7 @@ pub(super) struct Missing {
 pub(super) async fn missing(conn: &mut Conn, rows: &[PayoutRow]) -> Result<Vec<Missing>, TxError> {
     let ids: Vec<&str> = rows.iter().map(|row| row.stripe_payout_id.as_str()).collect();
     let own: Vec<String> = payouts::table
-        .filter(payouts::stripe_payout_id.eq_any(&ids).and(payouts::stripe_account_id.is_null()))
+        .filter(among!(payouts::stripe_payout_id, &ids).and(payouts::stripe_account_id.is_null()))
         .select(payouts::stripe_payout_id)
         .load(conn)
         .await?;
@@ -124,7 +124,7 @@ async fn posted(conn: &mut Conn, ids: &[&str]) -> Result<Posted, TxError> {
     type EntryRow = (Option<String>, i64, String, Option<String>, String, i64);
     let rows: Vec<EntryRow> = journals::table
         .inner_join(entries::table.on(entries::journal_id.eq(journals::id)))
-        .filter(journals::payout_id.eq_any(ids))
+        .filter(among!(journals::payout_id, ids))
         .select((
             journals::payout_id,
             journals::id,

@@ -67,7 +67,7 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Paid, T
         return Ok(Paid::default());
     }
     let operations: Vec<Op> = operations::table
-        .filter(operations::payment_id.eq_any(&ids))
+        .filter(among!(operations::payment_id, &ids))
         .order(operations::id)
         .select(Op::as_select())
         .load(conn)
@@ -75,13 +75,13 @@ pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<Paid, T
     let charges: Vec<&str> =
         rows.iter().filter(|row| is_paid(row)).filter_map(|row| row.stripe_charge_id.as_deref()).collect();
     let transfers: Vec<TransferRow> = transfers::table
-        .filter(transfers::stripe_charge_id.eq_any(charges))
+        .filter(among!(transfers::stripe_charge_id, charges))
         .order((transfers::created_at, transfers::stripe_transfer_id))
         .select(TransferRow::as_select())
         .load(conn)
         .await?;
     let entries: Vec<Entry> = entries::table
-        .filter(entries::payment_id.eq_any(&ids))
+        .filter(among!(entries::payment_id, &ids))
         .order(entries::id)
         .select(Entry::as_select())
         .load(conn)
@@ -214,7 +214,7 @@ pub(super) async fn debts(
     ids.sort_unstable();
     ids.dedup();
     let owing: Vec<(String, String, i64, i64)> = debts::table
-        .filter(debts::mentor_id.eq_any(ids))
+        .filter(among!(debts::mentor_id, ids))
         .filter(debts::outstanding.gt(0).or(debts::credit.gt(0)))
         .select((debts::mentor_id, debts::currency, debts::outstanding, debts::credit))
         .load(conn)

@@ -64,7 +64,7 @@ pub(in crate::store) async fn project(
 /// Since they were read, another daemon may have projected them, or a person may have set them aside.
 async fn still_waiting(conn: &mut Conn, batch: &[Projected]) -> Result<HashSet<i64>, TxError> {
     let ids: Vec<i64> = batch.iter().map(|event| event.row_id).collect();
-    let waiting = events::table.filter(events::id.eq_any(ids).and(events::next_attempt_at.is_not_null()));
+    let waiting = events::table.filter(among!(events::id, ids).and(events::next_attempt_at.is_not_null()));
     let waiting = waiting.order(events::id).select(events::id);
     Ok(locked!(waiting).load::<i64>(conn).await?.into_iter().collect())
 }

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, adopt, cases, ledger, project};
 use crate::domain::discrepancy::{Compared, Discrepancy, DiscrepancyKind, Kept, compare, id_of};
 use crate::domain::facts::Fact;
-use crate::domain::ids::{ChargeId, PaymentId};
+use crate::domain::ids::{AccountId, ChargeId, PaymentId};
 use crate::domain::lost::paid_by;
 use crate::domain::policy::Policy;
 use crate::ports::{KeptRow, OpenDiscrepancy, Span};
@@ -38,7 +38,7 @@ async fn kept_transfers(conn: &mut Conn, ids: &[&str], kept: &mut HashMap<String
     }
     type Row = (String, Option<String>, String, i64, i64, String, Option<String>);
     let rows: Vec<Row> = transfers::table
-        .filter(transfers::stripe_transfer_id.eq_any(ids))
+        .filter(among!(transfers::stripe_transfer_id, ids))
         .select((
             transfers::stripe_transfer_id,
             transfers::stripe_charge_id,
@@ -52,7 +52,7 @@ async fn kept_transfers(conn: &mut Conn, ids: &[&str], kept: &mut HashMap<String
         .await?;
     let keys: Vec<&str> = rows.iter().filter_map(|row| row.6.as_deref()).filter(|key| paid_by(key).is_some()).collect();
     // One that is under way is no discrepancy: its outcome is about to be known.
-    let answered = operations::table.filter(operations::idempotency_key.eq_any(&keys));
+    let answered = operations::table.filter(among!(operations::idempotency_key, &keys));
     let answered = answered.filter(operations::state.ne("rejected")).select(operations::idempotency_key);
     let answered: Vec<String> = answered.load(conn).await?;
     let charges: Vec<&str> = rows.iter().filter_map(|row| row.1.as_deref()).collect();
@@ -75,7 +75,7 @@ async fn kept_transfers(conn: &mut Conn, ids: &[&str], kept: &mut HashMap<String
 }
 
 async fn payments_of(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<String, PaymentId>, TxError> {
-    let of = payments::table.filter(payments::stripe_charge_id.eq_any(charges));
+    let of = payments::table.filter(among!(payments::stripe_charge_id, charges));
     let of: Vec<(Option<String>, i64)> = of.select((payments::stripe_charge_id, payments::id)).load(conn).await?;
     Ok(of.into_iter().filter_map(|(charge, id)| Some((charge?, PaymentId(id)))).collect())
 }
@@ -91,7 +91,7 @@ async fn kept_others(
         there.iter().filter(|(fact, _)| wanted(fact)).filter_map(|(fact, _)| id_of(fact)).collect()
     };
     let mut rows: Vec<Other> = refunds::table
-        .filter(refunds::stripe_refund_id.eq_any(of(|fact| matches!(fact, Fact::Refund(_)))))
+        .filter(among!(refunds::stripe_refund_id, of(|fact| matches!(fact, Fact::Refund(_)))))
         .select((
             refunds::stripe_refund_id,
             refunds::stripe_charge_id.nullable(),
@@ -102,7 +102,7 @@ async fn kept_others(
         .load(conn)
         .await?;
     let of_disputes = disputes::table
-        .filter(disputes::stripe_dispute_id.eq_any(of(|fact| matches!(fact, Fact::Dispute(_)))))
+        .filter(among!(disputes::stripe_dispute_id, of(|fact| matches!(fact, Fact::Dispute(_)))))
         .select((
             disputes::stripe_dispute_id,
             disputes::stripe_charge_id.nullable(),
@@ -112,7 +112,7 @@ async fn kept_others(
         ));
     rows.extend(of_disputes.load::<Other>(conn).await?);
     let of_payouts =
-        payouts::table.filter(payouts::stripe_payout_id.eq_any(of(|fact| matches!(fact, Fact::Payout(_))))).select((
+        payouts::table.filter(among!(payouts::stripe_payout_id, of(|fact| matches!(fact, Fact::Payout(_))))).select((
             payouts::stripe_payout_id,
             diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Text>>("NULL"),
             payouts::amount,
@@ -138,9 +138,9 @@ async fn kept_others(
     Ok(())
 }
 
-/// A page of what is kept of a span of time, by time and id.
+/// A page of what is kept of a span of time, by time and id, each with what it is of.
 macro_rules! page_of {
-    ($conn:expr, $table:ident, $id:ident, $at:ident, $charge:expr, $span:expr, $after:expr, $limit:expr) => {{
+    ($conn:expr, $table:ident, $id:ident, $at:ident, $of:expr, $span:expr, $after:expr, $limit:expr) => {{
         let (since, until) = (Timestamp::from($span.since), Timestamp::from($span.until));
         let (at, id) = match $after {
             Some(row) => (Timestamp::from(row.at), row.stripe_id.clone()),
@@ -151,7 +151,7 @@ macro_rules! page_of {
             .filter($table::$at.gt(at).or($table::$at.eq(at).and($table::$id.gt(id))))
             .order(($table::$at, $table::$id))
             .limit($limit)
-            .select(($table::$id, $table::$at, $charge))
+            .select(($table::$id, $table::$at, $of))
             .load($conn)
             .await?;
         rows
@@ -166,7 +166,6 @@ pub(in crate::store) async fn kept(
     after: Option<&KeptRow>,
     limit: i64,
 ) -> Result<Vec<KeptRow>, TxError> {
-    let none = || diesel::dsl::sql::<diesel::sql_types::Nullable<diesel::sql_types::Text>>("NULL");
     let rows = match what {
         Compared::Transfer => {
             let charge = transfers::stripe_charge_id;
@@ -180,12 +179,17 @@ pub(in crate::store) async fn kept(
             let charge = disputes::stripe_charge_id.nullable();
             page_of!(conn, disputes, stripe_dispute_id, told_at, charge, span, after, limit)
         }
-        Compared::Payout => page_of!(conn, payouts, stripe_payout_id, told_at, none(), span, after, limit),
+        Compared::Payout => {
+            let account = payouts::stripe_account_id;
+            page_of!(conn, payouts, stripe_payout_id, told_at, account, span, after, limit)
+        }
     };
-    let row = |(stripe_id, at, charge): (String, Timestamp, Option<String>)| KeptRow {
-        stripe_id,
-        at: at.into(),
-        charge: charge.map(ChargeId::new),
+    let row = |(stripe_id, at, of): (String, Timestamp, Option<String>)| {
+        let (charge, account) = match what {
+            Compared::Payout => (None, of.map(AccountId::new)),
+            _ => (of.map(ChargeId::new), None),
+        };
+        KeptRow { stripe_id, at: at.into(), charge, account }
     };
     Ok(rows.into_iter().map(row).collect())
 }

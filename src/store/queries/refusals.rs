@@ -26,7 +26,7 @@ pub(super) async fn pause_after_several(
     let latest: Vec<(i64, String, String, Option<String>)> = operations::table
         .inner_join(payments::table.on(payments::id.nullable().eq(operations::payment_id)))
         .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
-        .filter(operations::state.eq_any(["confirmed", "rejected"]))
+        .filter(among!(operations::state, ["confirmed", "rejected"]))
         .order(operations::id.desc())
         .limit(30)
         .select((payments::id, operations::state, payments::status, operations::error_code))

@@ -134,7 +134,7 @@ pub(super) async fn leave_alone(
     }
     let free = (payments::status.eq("pending"), payments::hold_reasons.eq(""));
     let set = payments::next_check_at.eq(Timestamp::from(until));
-    diesel::update(payments::table.filter(payments::id.eq_any(ids))).set((free, set)).execute(conn).await?;
+    diesel::update(payments::table.filter(among!(payments::id, ids))).set((free, set)).execute(conn).await?;
     Ok(())
 }
 
@@ -151,7 +151,7 @@ async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<U
     let row = payments::table.find(id);
     // One that was paid stays paid, whatever became of its row.
     let paid = ["transferred", "carried", "netted", "releasing"];
-    diesel::update(row.filter(payments::status.eq_any(paid))).set(said).execute(conn).await?;
+    diesel::update(row.filter(among!(payments::status, paid))).set(said).execute(conn).await?;
     let held = (payments::status.eq("held"), payments::hold_reasons.eq("unreadable"));
     diesel::update(row.filter(payments::status.ne_all(paid))).set((said, held)).execute(conn).await?;
     Ok(())
@@ -277,7 +277,7 @@ impl Before {
 
     pub(super) async fn load(conn: &mut Conn, ids: Vec<i64>) -> Result<Self, TxError> {
         let transfers: Vec<(i64, i32, String)> = operations::table
-            .filter(operations::payment_id.eq_any(&ids).and(operations::kind.eq("transfer")))
+            .filter(among!(operations::payment_id, &ids).and(operations::kind.eq("transfer")))
             .order(operations::generation)
             .select((operations::payment_id.assume_not_null(), operations::generation, operations::state))
             .load(conn)
@@ -313,7 +313,7 @@ pub(super) fn unlooked(id: PaymentId, policy: &Policy, now: DateTime<Utc>) -> Cl
 }
 
 async fn lock_if_free(conn: &mut Conn, ids: &[i64]) -> Result<Vec<PaymentRow>, TxError> {
-    let wanted = payments::table.filter(payments::id.eq_any(ids)).order(payments::id).select(PaymentRow::as_select());
+    let wanted = payments::table.filter(among!(payments::id, ids)).order(payments::id).select(PaymentRow::as_select());
     Ok(locked_if_free!(wanted).load(conn).await?)
 }
 

@@ -30,13 +30,13 @@ pub(super) type AskedOf = HashMap<i64, Asked>;
 pub(super) async fn load(conn: &mut Conn, rows: &[PaymentRow]) -> Result<AskedOf, TxError> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let open: Vec<RequestRow> = requests::table
-        .filter(requests::payment_id.eq_any(&ids).and(requests::state.eq_any(["open", "submitted"])))
+        .filter(among!(requests::payment_id, &ids).and(among!(requests::state, ["open", "submitted"])))
         .order(requests::id)
         .select(RequestRow::as_select())
         .load(conn)
         .await?;
     let past: Vec<(i64, String, String, i32, String)> = operations::table
-        .filter(operations::payment_id.eq_any(&ids).and(operations::kind.ne("transfer")))
+        .filter(among!(operations::payment_id, &ids).and(operations::kind.ne("transfer")))
         .order(operations::id)
         .select((
             operations::payment_id.assume_not_null(),

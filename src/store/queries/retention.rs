@@ -103,7 +103,7 @@ async fn walked(conn: &mut Conn, walk: Walk, before: Timestamp, after: i64, limi
 async fn writes(conn: &mut Conn, before: Timestamp, after: i64, limit: i64) -> Result<Removed, TxError> {
     let old = api_writes::table.filter(api_writes::at.lt(before)).order(api_writes::at).limit(limit);
     let old: Vec<String> = old.select(api_writes::key).load(conn).await?;
-    let removed = diesel::delete(api_writes::table.filter(api_writes::key.eq_any(&old))).execute(conn).await?;
+    let removed = diesel::delete(api_writes::table.filter(among!(api_writes::key, &old))).execute(conn).await?;
     let last = (!old.is_empty()).then_some(after + 1);
     Ok(Removed { last, removed })
 }
@@ -125,7 +125,7 @@ async fn record(conn: &mut Conn, what: Kept, before: Timestamp, removed: usize) 
 /// What of this story may be missing: what was removed that is older than what is still on record of it.
 pub(super) async fn missing(conn: &mut Conn, since: Timestamp) -> Result<Vec<(String, Timestamp)>, TxError> {
     let told = [Kept::Events, Kept::Attempts, Kept::Emails].map(Kept::word);
-    let removed = retention::table.filter(retention::kind.eq_any(told).and(retention::removed_before.gt(since)));
+    let removed = retention::table.filter(among!(retention::kind, told).and(retention::removed_before.gt(since)));
     let removed = removed.order(retention::kind).select((retention::kind, retention::removed_before));
     Ok(removed.load(conn).await?)
 }

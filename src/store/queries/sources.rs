@@ -62,8 +62,8 @@ pub(super) async fn lock(conn: &mut Conn, facts: impl Iterator<Item = &Fact>) ->
             _ => {}
         }
     }
-    let by_key = payments::payment_key.eq_any(keys).nullable();
-    let rows = payments::table.filter(by_key.or(payments::stripe_charge_id.eq_any(charges)));
+    let by_key = among!(payments::payment_key, keys).nullable();
+    let rows = payments::table.filter(by_key.or(among!(payments::stripe_charge_id, charges)));
     let _locked: Vec<i64> = locked!(rows.order(payments::id).select(payments::id)).load(conn).await?;
     Ok(())
 }
@@ -146,7 +146,7 @@ pub(super) async fn put_together(
 
 /// The rows of payments, locked before their sources are read: whoever held a lock has added theirs by then.
 async fn lock_rows(conn: &mut Conn, keys: &[&str]) -> Result<HashMap<String, BeforeRow>, TxError> {
-    let rows = payments::table.filter(payments::payment_key.eq_any(keys)).order(payments::id);
+    let rows = payments::table.filter(among!(payments::payment_key, keys)).order(payments::id);
     let rows = rows.select((payments::payment_key, BeforeRow::as_select()));
     Ok(locked!(rows).load(conn).await?.into_iter().collect())
 }
@@ -156,7 +156,7 @@ type SourceRow = (String, String, String, StampColumns, Value);
 /// What is kept of these objects.
 async fn kept(conn: &mut Conn, told: &[&Source]) -> Result<HashMap<String, (Stamp, Says)>, TxError> {
     let objects: Vec<&str> = told.iter().map(|source| source.object_id.as_str()).collect();
-    let rows = sources::table.filter(sources::object_id.eq_any(objects)).order(sources::object_id).select((
+    let rows = sources::table.filter(among!(sources::object_id, objects)).order(sources::object_id).select((
         sources::object_id,
         (sources::told_at, sources::rank, sources::event_id),
         sources::says,
@@ -251,7 +251,7 @@ async fn write(
 async fn sources_of(conn: &mut Conn, keys: &[&PaymentKey]) -> Result<HashMap<String, Vec<Source>>, TxError> {
     let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
     let rows: Vec<SourceRow> = sources::table
-        .filter(sources::payment_key.eq_any(keys))
+        .filter(among!(sources::payment_key, keys))
         .select((
             sources::payment_key,
             sources::object_id,
@@ -273,7 +273,7 @@ async fn sources_of(conn: &mut Conn, keys: &[&PaymentKey]) -> Result<HashMap<Str
 
 async fn refunds_of(conn: &mut Conn, charges: &[&str]) -> Result<HashMap<String, Vec<RefundStanding>>, TxError> {
     let rows: Vec<(String, i64, String, Timestamp)> = refunds::table
-        .filter(refunds::stripe_charge_id.eq_any(charges))
+        .filter(among!(refunds::stripe_charge_id, charges))
         .select((refunds::stripe_charge_id, refunds::amount, refunds::status, refunds::told_at))
         .load(conn)
         .await?;
@@ -294,7 +294,7 @@ async fn tell_of_new(conn: &mut Conn, charges: &[ChargeId], policy: &Policy, now
         return Ok(());
     }
     let wanted: Vec<&str> = charges.iter().map(ChargeId::as_str).collect();
-    let disputed = dispute_rows::table.filter(dispute_rows::stripe_charge_id.eq_any(wanted));
+    let disputed = dispute_rows::table.filter(among!(dispute_rows::stripe_charge_id, wanted));
     let disputed: Vec<String> = disputed.select(dispute_rows::stripe_charge_id).load(conn).await?;
     for charge in charges.iter().filter(|charge| disputed.iter().any(|known| known == charge.as_str())) {
         disputes::tell_of_new_charge(conn, Some(charge), policy, now).await?;

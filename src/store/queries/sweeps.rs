@@ -77,7 +77,7 @@ pub(in crate::store) async fn failed(
 }
 
 pub(in crate::store) async fn unread(conn: &mut Conn, ids: &[String]) -> Result<Vec<UnreadEvent>, TxError> {
-    let unread = events::table.filter(events::event_id.eq_any(ids).and(events::state.eq_any(["pending", "failed"])));
+    let unread = events::table.filter(among!(events::event_id, ids).and(among!(events::state, ["pending", "failed"])));
     let unread: Vec<(String, String)> = unread.select((events::event_id, events::state)).load(conn).await?;
     let event = |(event_id, state): (String, String)| UnreadEvent { event_id, failed: state == "failed" };
     Ok(unread.into_iter().map(event).collect())

@@ -53,7 +53,7 @@ pub(in crate::store) async fn list(
 pub(super) async fn views(conn: &mut Conn, rows: Vec<PaymentRow>) -> Result<Vec<PaymentView>, TxError> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let latest: Vec<(i64, String, i32)> = operations::table
-        .filter(operations::payment_id.eq_any(&ids))
+        .filter(among!(operations::payment_id, &ids))
         .order((operations::payment_id, operations::generation))
         .select((operations::payment_id.assume_not_null(), operations::state, operations::attempts))
         .load(conn)

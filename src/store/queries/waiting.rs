@@ -15,17 +15,10 @@ use crate::store::types::Timestamp;
 pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause: Pause) -> Result<(), TxError> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let until = Timestamp::from(pause.until);
-    let open = payments::table.filter(payments::id.eq_any(&ids)).filter(payments::status.eq_any([
-        "pending",
-        "authorized",
-        "unpaid",
-        "failed",
-        "held",
-        "refunded",
-        "transferred",
-        "carried",
-        "netted",
-    ]));
+    let open = payments::table.filter(among!(payments::id, &ids)).filter(among!(
+        payments::status,
+        ["pending", "authorized", "unpaid", "failed", "held", "refunded", "transferred", "carried", "netted",]
+    ));
     diesel::update(open)
         .set((
             payments::wait_until.eq(until),

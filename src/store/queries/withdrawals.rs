@@ -100,7 +100,7 @@ async fn say_currencies(conn: &mut Conn, views: &mut [WithdrawalView]) -> Result
     if sent.is_empty() {
         return Ok(());
     }
-    let told = payouts::table.filter(payouts::stripe_payout_id.eq_any(sent));
+    let told = payouts::table.filter(among!(payouts::stripe_payout_id, sent));
     let told: Vec<(String, String)> = told.select((payouts::stripe_payout_id, payouts::currency)).load(conn).await?;
     let told: HashMap<String, String> = told.into_iter().collect();
     for view in views.iter_mut().filter(open) {
@@ -154,7 +154,7 @@ pub(super) async fn lock_cases(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let wanted = requests::table.filter(requests::id.eq_any(ids.iter().map(|id| id.0))).order(requests::id);
+    let wanted = requests::table.filter(among!(requests::id, ids.iter().map(|id| id.0))).order(requests::id);
     let rows: Vec<WithdrawalRow> = locked!(wanted.select(WithdrawalRow::as_select())).load(conn).await?;
     let mut cases = HashMap::with_capacity(rows.len());
     for row in rows {
