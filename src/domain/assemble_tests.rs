@@ -114,10 +114,6 @@ fn what_cannot_be_is_named_by_field() {
     for (object, words) in [
         (charge("").replace("10000,\"amount_captured\":10000", "0,\"amount_captured\":0"), "`amount_captured` is `0`"),
         (charge("").replace("10000,\"amount_captured\":10000", "-5"), "must not be negative"),
-        (
-            charge("").replace("10000,\"amount_captured\":10000", "9223372036854775807"),
-            "more than any amount of Stripe's",
-        ),
         (charge("").replace("10000,\"amount_captured\":10000", "92233720368547758080"), "cannot be read"),
         (charge("").replace("usd", "zzz"), "`currency` is `zzz`"),
         (charge("").replace("\"created\":100", "\"created\":9223372036854775807"), "`created`"),

@@ -258,7 +258,7 @@ pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<
     let settled = dispute.balance_transactions.first().map(|moved| moved.currency.clone());
     let fee_currency = settled.filter(|code| !code.is_empty()).unwrap_or_else(|| dispute.currency.clone());
     let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == fee_currency);
-    let too_much = || event.wrong("balance_transactions.fee", "their sum", "is more than any amount of Stripe's");
+    let too_much = || event.wrong("balance_transactions.fee", "their sum", "is more than a number holds");
     let fee = moved.map(|moved| moved.fee).try_fold(0_i64, i64::checked_add).ok_or_else(too_much)?;
     let due_by = dispute.evidence_details.and_then(|evidence| evidence.due_by).filter(|at| *at > 0);
     Ok(DisputeFact {
@@ -268,7 +268,7 @@ pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<
             id: DisputeId::new(dispute.id),
             charge_id: ChargeId::new(dispute.charge.into_id()),
             amount: event.amount("amount", dispute.amount)?,
-            fee: event.amount("balance_transactions.fee", fee.max(0))?,
+            fee: MinorUnits::new(fee).unwrap_or_default(),
             fee_currency: event.currency(&fee_currency)?,
             currency: event.currency(&dispute.currency)?,
             status: dispute.status,
