@@ -258,8 +258,11 @@ pub(super) fn dispute_of(event: &Event<'_>, dispute: object::Dispute) -> Result<
     let settled = dispute.balance_transactions.first().map(|moved| moved.currency.clone());
     let fee_currency = settled.filter(|code| !code.is_empty()).unwrap_or_else(|| dispute.currency.clone());
     let moved = dispute.balance_transactions.iter().filter(|moved| moved.currency == fee_currency);
-    let too_much = || event.wrong("balance_transactions.fee", "their sum", "is more than a number holds");
-    let fee = moved.map(|moved| moved.fee).try_fold(0_i64, i64::checked_add).ok_or_else(too_much)?;
+    let fees: Vec<i64> = moved.map(|moved| moved.fee).collect();
+    let fee = fees.iter().try_fold(0_i64, |sum, fee| sum.checked_add(*fee)).ok_or_else(|| {
+        let sum = fees.iter().map(i64::to_string).collect::<Vec<_>>().join(" + ");
+        event.wrong("balance_transactions.fee", sum, "is more than a number holds")
+    })?;
     let due_by = dispute.evidence_details.and_then(|evidence| evidence.due_by).filter(|at| *at > 0);
     Ok(DisputeFact {
         stamp: event.stamp(dispute::rank(&dispute.status)),

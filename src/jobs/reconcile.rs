@@ -87,7 +87,7 @@ impl Jobs {
         // What a webhook is only late with is no discrepancy.
         self.catch_up().await?;
         super::catch_up::project_all(self, Loop::Reconcile).await?;
-        let mut look = Look { jobs: self, fix, started, done: Reconciled::default() };
+        let mut look = Look { jobs: self, fix, started, done: Reconciled::default(), disconnected: HashSet::new() };
         let windows = cut(span);
         let all = i64::try_from(windows.len()).unwrap_or(i64::MAX);
         for (number, window) in (1..).zip(&windows) {
@@ -139,6 +139,8 @@ struct Look<'a> {
     fix: bool,
     started: chrono::DateTime<chrono::Utc>,
     done: Reconciled,
+    /// Accounts with payouts that Stripe does not show the platform any more.
+    disconnected: HashSet<AccountId>,
 }
 
 impl Look<'_> {
@@ -199,12 +201,14 @@ impl Look<'_> {
         loop {
             let rows = self.jobs.chores.kept(what, span, after.take(), PAGE).await?;
             for row in rows.iter().filter(|row| !seen.contains(&row.stripe_id)) {
+                if row.account.as_ref().is_some_and(|account| self.disconnected.contains(account)) {
+                    continue;
+                }
                 self.done.looked_for += 1;
                 self.jobs.pulse.works(Loop::Reconcile);
                 match self.at_stripe(what, row).await? {
-                    Found::Fact(fact) => self.compare(vec![(*fact, row.at)]).await?,
-                    Found::Nothing => self.note(vec![missing_there(what, row)]).await?,
-                    Found::OutOfSight => {}
+                    Some(fact) => self.compare(vec![(fact, row.at)]).await?,
+                    None => self.note(vec![missing_there(what, row)]).await?,
                 }
             }
             match rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
@@ -214,27 +218,26 @@ impl Look<'_> {
         }
     }
 
-    async fn at_stripe(&self, what: Compared, row: &KeptRow) -> Result<Found, NotReconciled> {
+    async fn at_stripe(&self, what: Compared, row: &KeptRow) -> Result<Option<Fact>, NotReconciled> {
         let (jobs, id) = (self.jobs, row.stripe_id.as_str());
-        let listed = match (what, &row.charge) {
+        match (what, &row.charge) {
             (Compared::Transfer, _) => {
-                return one(read(jobs, jobs.stripe.transfer(&TransferId::new(id))).await.map(Fact::Transfer));
+                there_or_not(read(jobs, jobs.stripe.transfer(&TransferId::new(id))).await.map(Fact::Transfer))
             }
             (Compared::Payout, _) => {
                 let (id, account) = (PayoutId::new(id), row.account.as_ref());
-                return one(read(jobs, jobs.stripe.payout(&id, account)).await.map(Fact::Payout));
+                there_or_not(read(jobs, jobs.stripe.payout(&id, account)).await.map(Fact::Payout))
             }
             (Compared::Refund, Some(charge)) => {
                 let refunds = read(jobs, jobs.stripe.refunds_of(charge)).await?;
-                refunds.into_iter().find(|refund| refund.id.as_str() == id).map(Fact::Refund)
+                Ok(refunds.into_iter().find(|refund| refund.id.as_str() == id).map(Fact::Refund))
             }
             (Compared::Dispute, Some(charge)) => {
                 let disputes = read(jobs, jobs.stripe.disputes_of(charge)).await?;
-                disputes.into_iter().find(|found| found.dispute.id.as_str() == id).map(Fact::Dispute)
+                Ok(disputes.into_iter().find(|found| found.dispute.id.as_str() == id).map(Fact::Dispute))
             }
-            _ => None,
-        };
-        Ok(listed.map_or(Found::Nothing, |fact| Found::Fact(Box::new(fact))))
+            _ => Ok(None),
+        }
     }
 
     /// Payouts of connected accounts stand in each account's own list: those are read of which a payout was told.
@@ -245,8 +248,9 @@ impl Look<'_> {
             for account in &accounts {
                 self.jobs.pulse.works(Loop::Reconcile);
                 let payouts = match read(self.jobs, self.jobs.stripe.payouts_since(account, span.since)).await {
-                    Err(unread) if is_out_of_sight(&unread) => {
+                    Err(unread) if triage(&unread.failure) == Verdict::HoldMentor => {
                         tracing::info!(%account, "its payouts cannot be compared: it is not connected any more");
+                        self.disconnected.insert(account.clone());
                         continue;
                     }
                     payouts => payouts?,
@@ -263,25 +267,12 @@ impl Look<'_> {
     }
 }
 
-/// What Stripe says of one thing that is kept.
-enum Found {
-    Fact(Box<Fact>),
-    Nothing,
-    /// Its account was disconnected from the platform, so that nobody can tell.
-    OutOfSight,
-}
-
-fn one(answer: Result<Fact, Unread>) -> Result<Found, NotReconciled> {
+/// What Stripe refuses to show by its id is not there.
+fn there_or_not(answer: Result<Fact, Unread>) -> Result<Option<Fact>, NotReconciled> {
     match answer {
-        Ok(fact) => Ok(Found::Fact(Box::new(fact))),
-        Err(unread) if triage(&unread.failure) == Verdict::Reject => Ok(Found::Nothing),
-        Err(unread) if is_out_of_sight(&unread) => Ok(Found::OutOfSight),
-        Err(unread) => Err(unread.into()),
+        Err(unread) if triage(&unread.failure) == Verdict::Reject => Ok(None),
+        fact => Ok(Some(fact?)),
     }
-}
-
-fn is_out_of_sight(unread: &Unread) -> bool {
-    triage(&unread.failure) == Verdict::HoldMentor
 }
 
 fn missing_there(what: Compared, row: &KeptRow) -> Discrepancy {

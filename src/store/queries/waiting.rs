@@ -17,7 +17,7 @@ pub(in crate::store) async fn postpone(conn: &mut Conn, ids: &[PaymentId], pause
     let until = Timestamp::from(pause.until);
     let open = payments::table.filter(among!(payments::id, &ids)).filter(among!(
         payments::status,
-        ["pending", "authorized", "unpaid", "failed", "held", "refunded", "transferred", "carried", "netted",]
+        ["pending", "authorized", "unpaid", "failed", "held", "refunded", "transferred", "carried", "netted"]
     ));
     diesel::update(open)
         .set((
