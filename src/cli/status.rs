@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Output, show};
 use crate::app;
 use crate::config::Config;
-use crate::ports::{Clock, StatusFigures, Store, counted};
+use crate::ports::{Clock, StatusFigures, Store, SweepFigures, counted};
 
 pub(super) async fn status(config: &Config, output: Output) -> Result<()> {
     let database = app::existing_database(config).await?;
@@ -26,6 +26,9 @@ fn print(config: &Config, figures: &StatusFigures) {
         None => outln!("Last run   none yet"),
     }
     outln!("Caught up  {}", caught_up(figures));
+    if let Some(sweep) = &figures.sweep {
+        outln!("Swept      {}", swept(sweep));
+    }
     if figures.discrepancies > 0 {
         outln!("Differs    {} (payoutd reconcile)", figures.discrepancies);
     }
@@ -47,6 +50,12 @@ fn caught_up(figures: &StatusFigures) -> String {
     let found = continuity.caught_up_found;
     let events = if found == 1 { "event" } else { "events" };
     format!("{}: {found} {events} that no webhook had brought", show::time(at))
+}
+
+fn swept(sweep: &SweepFigures) -> String {
+    let last = sweep.swept_at.map_or("Stripe's lists: never to their end".to_owned(), show::time);
+    let failing = sweep.failing_since.map(|since| format!("; failing since {}", show::time(since)));
+    last + &failing.unwrap_or_default()
 }
 
 fn section(title: &str, figures: &BTreeMap<String, i64>, written: fn(&i64) -> String) {

@@ -46,22 +46,23 @@ pub fn adoptable(case: &Case, transfer: &TransferFact, policy: &Policy) -> Optio
     let without = Case { foreign_transfer: None, ..case.clone() };
     if let Ok(plan) = may_be_paid(&without, policy) {
         let order = TransferOrder::from_plan(&plan);
-        // What went along with it, or towards a debt, is known to nobody any more.
-        let alone = order.netted == MinorUnits::ZERO && order.carried == MinorUnits::ZERO;
-        if alone && answers(transfer, &order) {
+        if is_answered(&order, transfer) {
             return Some((plan.mentor_id, order));
         }
     }
     let mentor_id = case.payment.mentor_id.clone()?;
     let destination = case.mentor.as_ref()?.account_id.clone()?;
     let order = whole(case, transfer, destination)?;
-    answers(transfer, &order).then_some((mentor_id, order))
+    is_answered(&order, transfer).then_some((mentor_id, order))
 }
 
-fn answers(transfer: &TransferFact, order: &TransferOrder) -> bool {
+/// Whether a transfer is what an order asks for, and nothing else goes with it: a debt that it lowered or credit that it
+/// took would have to be known as they were.
+pub fn is_answered(order: &TransferOrder, transfer: &TransferFact) -> bool {
     (transfer.amount, transfer.currency) == (order.amount, order.currency)
         && transfer.destination == order.destination
         && (order.source_transaction.is_none() || transfer.charge_id == order.source_transaction)
+        && (order.netted, order.carried) == (MinorUnits::ZERO, MinorUnits::ZERO)
 }
 
 /// The whole of the mentor's part, or what is left of it after refunds: measured as it was when it was sent.

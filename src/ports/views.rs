@@ -92,8 +92,19 @@ pub struct StatusFigures {
     pub last_run: Option<LastRun>,
     /// How far the database knows what happened at Stripe.
     pub continuity: Option<super::Continuity>,
+    /// How preflight by sweep stands; `None` where none was begun yet.
+    pub sweep: Option<SweepFigures>,
     /// Differences between this database and Stripe that stand.
     pub discrepancies: i64,
+}
+
+/// When Stripe's lists of what changed were gone through.
+#[derive(Debug, Clone, Serialize)]
+pub struct SweepFigures {
+    /// When the last sweep began that was done to its end.
+    pub swept_at: Option<DateTime<Utc>>,
+    /// When the first one began that failed since.
+    pub failing_since: Option<DateTime<Utc>>,
 }
 
 /// What the last run did.

@@ -24,6 +24,9 @@ INSERT INTO payments (id, payment_key, stripe_payment_intent_id, stripe_charge_i
    '2026-01-01T00:00:00.000Z', '2026-01-04T00:00:00.000Z', 'failed', NULL),
   (5, 'pi_5', 'pi_5', NULL, false, 'unpaid', 'awaiting', 'B-unpaid', 'ada', 'usd', 100, 10, 90, 1000,
    NULL, NULL, 'not_paid', NULL);
+INSERT INTO sweeps (id, covers_from, swept_to, charges_to, swept_at, failing_since)
+VALUES (1, '2026-01-01T00:00:00.000Z', '2026-01-04T00:00:00.000Z', '2026-01-04T00:00:00.000Z', '2026-01-04T00:00:00.000Z',
+  '2026-01-04T00:01:00.000Z');
 ";
 
 pub fn with_payments() -> Program {

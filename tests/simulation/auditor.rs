@@ -65,7 +65,7 @@ pub struct Auditor {
 
 /// What the auditor is told besides Stripe's log.
 pub struct Witness<'a> {
-    /// Up to which event a charge had been read, each time that a request to transfer it came in.
+    /// Up to which event a charge had been read by who asked for its transfer, each time that such a request came in.
     pub asked_after: &'a BTreeMap<String, Vec<usize>>,
     /// Intents to transfer that were committed.
     pub claims: &'a [Claim],

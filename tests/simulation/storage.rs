@@ -130,6 +130,7 @@ impl SimStore {
         if let Order::Transfer(order) = &operation.order
             && let Some(charge) = &order.source_transaction
         {
+            self.shared.stripe.lock().expect("no panic").was_claimed(self.daemon, charge.as_str());
             let flags = self.shared.flags.load(Ordering::SeqCst);
             let claim = Claim { charge: charge.as_str().to_owned(), flags, by };
             self.shared.claims.lock().expect("no panic").push(claim);

@@ -21,20 +21,24 @@ use crate::time::Time;
 /// Stripe, and what is known of how it was read.
 pub struct Stripe {
     pub core: Core,
-    /// How many events there were when a charge was last read.
-    pub read_at: BTreeMap<String, usize>,
+    /// How many events there were when a daemon last read a charge.
+    read_at: BTreeMap<(u64, String), usize>,
+    /// And what its reading had been when its transfer was last claimed.
+    claimed_after: BTreeMap<String, usize>,
     /// The charge that was read last.
     pub just_read: Option<String>,
     /// The daemon that is about to ask for a transfer, or has asked for it.
     pub about_to_pay: Option<u64>,
-    /// Up to which event a charge had been read when a request to transfer it came in: what was carried out may have come
-    /// in long before.
+    /// Up to which event a charge had been read by who asked for its transfer, when that came in: what was carried out may
+    /// have come in long before.
     pub asked_after: BTreeMap<String, Vec<usize>>,
     /// The lists that a daemon has asked for from the first page on, and how far it got.
     listed: BTreeMap<(u64, &'static str), Listing>,
     /// Requests that Stripe has begun, by number: they go on although their caller is gone, or sleeps.
     running: BTreeMap<u64, Running>,
     begun: u64,
+    /// Calls that somebody waits for.
+    pub waited_for: u64,
     /// Calls so far.
     pub calls: u64,
     /// Lists that set out or arrived: between them nothing else may move for long.
@@ -48,12 +52,14 @@ impl Stripe {
         Stripe {
             core: Core::new(settings),
             read_at: BTreeMap::new(),
+            claimed_after: BTreeMap::new(),
             just_read: None,
             about_to_pay: None,
             asked_after: BTreeMap::new(),
             listed: BTreeMap::new(),
             running: BTreeMap::new(),
             begun: 0,
+            waited_for: 0,
             calls: 0,
             lists: 0,
         }
@@ -65,6 +71,21 @@ impl Stripe {
         let oldest = lists.into_iter().collect::<Option<Vec<_>>>().and_then(|lists| lists.into_iter().min());
         let age_ms = oldest.map_or(0, |(_, began_ms)| now_ms - began_ms);
         BySweep { read: oldest.map(|(events, _)| events), age_ms }
+    }
+
+    /// A daemon has committed the intent to transfer a charge.
+    pub fn was_claimed(&mut self, daemon: u64, charge: &str) {
+        if let Some(read) = self.read_at.get(&(daemon, charge.to_owned())) {
+            self.claimed_after.insert(charge.to_owned(), *read);
+        }
+    }
+
+    /// A daemon asks for the transfer of a charge. It has read the charge itself, or goes on with what another had claimed.
+    fn is_asked_for(&mut self, daemon: u64, charge: String) {
+        self.about_to_pay = Some(daemon);
+        let own = self.read_at.get(&(daemon, charge.clone()));
+        let read = own.max(self.claimed_after.get(&charge)).copied();
+        self.asked_after.entry(charge).or_default().extend(read);
     }
 
     /// A page of a list was answered. Only what was listed from its first page to its last counts.
@@ -148,6 +169,22 @@ pub struct Wire {
     pub chance: Mutex<Chance>,
 }
 
+/// A call that somebody waits for.
+struct WaitedFor<'a>(&'a Shared);
+
+impl WaitedFor<'_> {
+    fn new(stripe: &Shared) -> WaitedFor<'_> {
+        stripe.lock().expect("no panic").waited_for += 1;
+        WaitedFor(stripe)
+    }
+}
+
+impl Drop for WaitedFor<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expect("no panic").waited_for -= 1;
+    }
+}
+
 /// A caller who waits for a request that Stripe has. Dropped, it goes on without them.
 struct UnderWay<'a> {
     wire: &'a Wire,
@@ -173,16 +210,14 @@ impl Wire {
         stripe.calls += 1;
         let read = read_of(&request);
         if let Some(charge) = transfer_of(&request) {
-            stripe.about_to_pay = Some(self.daemon);
-            let read = stripe.read_at.get(&charge).copied();
-            stripe.asked_after.entry(charge).or_default().extend(read);
+            stripe.is_asked_for(self.daemon, charge);
         }
         let outcome = stripe.core.request(self.time.now_s(), request);
         if let (Some(charge), Outcome::Answer(answer) | Outcome::HoldBack { answer, .. }) = (&read, &outcome)
             && answer.status == 200
         {
             let events = stripe.core.events().len();
-            stripe.read_at.insert(charge.clone(), events);
+            stripe.read_at.insert((self.daemon, charge.clone()), events);
             stripe.just_read = Some(charge.clone());
         }
         outcome
@@ -231,6 +266,7 @@ async fn read(request: Request<Full<Bytes>>) -> sandbox::Request {
 impl Exchange for Wire {
     async fn exchange(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Received, Failure> {
         let request = read(request).await;
+        let _waited_for = WaitedFor::new(&self.stripe);
         if transfer_of(&request).is_some() {
             self.stripe.lock().expect("no panic").about_to_pay = Some(self.daemon);
         }
@@ -269,7 +305,7 @@ impl Exchange for Wire {
                     if let Some(charge) = &charge {
                         let mut stripe = self.stripe.lock().expect("no panic");
                         let events = stripe.core.events().len();
-                        stripe.read_at.insert(charge.clone(), events);
+                        stripe.read_at.insert((self.daemon, charge.clone()), events);
                     }
                     let number = self.stripe.lock().expect("no panic").begins(ticket, until_s);
                     let _under_way = UnderWay { wire: self, number };

@@ -7,7 +7,7 @@ use payoutd::domain::rescue::Step;
 use payoutd::ports::{Outcome, Recorded, Store};
 use serde_json::json;
 
-use crate::events::{hour, later};
+use crate::events::{hour, later, transfer};
 use crate::world::{World, done, lease, refused, stories, timeout};
 
 stories! {
@@ -56,6 +56,41 @@ stories! {
         assert_eq!(w.sql.value("error_code", "operations").await, json!("absent"));
         assert!(w.picks_ready(now).await.is_empty());
         assert_eq!((w.status("a").await.as_str(), w.hold_reasons("a").await.as_str()), ("held", "flagged"));
+    }
+
+    /// Given a transfer that was concluded to be absent, and that Stripe carries out after all, then nothing else is sent: it is
+    /// taken up again, only to be looked for, and is the payment's.
+    async fn what_was_taken_for_absent_and_is_there_is_adopted(w: World) {
+        let op = w.payment_on_the_wire("a").await;
+        w.person_runs("UPDATE payments SET dispute_requested = true").await;
+        let (proven, told) = (hour(74), hour(75));
+        let taken = w.store.reclaim(10, lease("two", proven), proven).await.expect("taken up");
+        w.writes(&taken[0].operation, Attempted::NotFound, proven).await;
+        w.picks(proven).await;
+        assert_eq!(w.status("a").await, "held");
+
+        let late = transfer("late", "a").metadata("payoutd_operation", op.key.as_str());
+        w.hears([late.told("transfer.created", told)]).await;
+        assert!(w.picks_ready(told).await.is_empty());
+        assert_eq!(w.status("a").await, "releasing");
+        let taken = w.store.reclaim(10, lease("three", told), told).await.expect("taken up");
+        assert_eq!((taken[0].operation.id, taken[0].step.clone()), (op.id, Step::Look), "not sent again");
+        w.writes(&taken[0].operation, done(&op, "tr_late"), told).await;
+        assert_eq!(w.sql.row("status, transfer_id", "payments").await, [json!("transferred"), json!("tr_late")]);
+        assert_eq!(w.sql.row("state, error_code", "operations").await, [json!("confirmed"), json!(null)]);
+    }
+
+    /// Given the same of another amount than was asked for, then a person has to look.
+    async fn what_was_taken_for_absent_and_is_something_else_holds(w: World) {
+        let op = w.payment_on_the_wire("a").await;
+        let (proven, told) = (hour(98), hour(99));
+        let taken = w.store.reclaim(10, lease("two", proven), proven).await.expect("taken up");
+        w.writes(&taken[0].operation, Attempted::NotFound, proven).await;
+        let other = transfer("late", "a").metadata("payoutd_operation", op.key.as_str()).set("amount", 4_711);
+        w.hears([other.told("transfer.created", told)]).await;
+        assert!(w.picks_ready(told).await.is_empty());
+        assert_eq!(w.hold_reasons("a").await, "transferred_elsewhere");
+        assert_eq!(w.sql.value("state", "operations").await, json!("rejected"));
     }
 
     /// Given a key that is too old to be sent again, then what may have been done is looked for.

@@ -251,15 +251,22 @@ const LONG_AGO: TimeDelta = TimeDelta::days(2);
 pub(super) async fn adopt(conn: &mut Conn, intent: Intent, now: DateTime<Utc>) -> Result<(), TxError> {
     let lease = Lease { owner: "adopted".to_owned(), until: now };
     let operation = commit(conn, intent, &lease, now).await?;
+    take_up_again(conn, operation.id, now).await
+}
+
+/// Stripe has carried it out, whatever it was taken for.
+pub(super) async fn take_up_again(conn: &mut Conn, id: OperationId, now: DateTime<Utc>) -> Result<(), TxError> {
     let (at, done_at) = (Timestamp::from(now), Timestamp::from(now - LONG_AGO));
-    diesel::update(operations::table.find(operation.id.0))
+    diesel::update(operations::table.find(id.0))
         .set((
             operations::state.eq("unknown"),
             operations::maybe_done.eq(true),
             (operations::first_sent_at.eq(done_at), operations::last_sent_at.eq(done_at)),
             (operations::unknown_since.eq(at), operations::next_attempt_at.eq(at)),
+            (operations::error_code.eq(None::<String>), operations::error.eq(None::<String>)),
             operations::lease_owner.eq(None::<String>),
             operations::lease_until.eq(None::<Timestamp>),
+            operations::updated_at.eq(at),
         ))
         .execute(conn)
         .await?;

@@ -70,6 +70,7 @@ pub(in crate::store) async fn figures(
         held,
         last_run,
         continuity: super::continuity::read(conn).await?,
+        sweep: super::sweeps::figures(conn).await?,
         discrepancies: super::reconcile::open(conn, 0).await?.0,
     })
 }

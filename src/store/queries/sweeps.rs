@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::domain::sweep::Swept;
-use crate::ports::{SweepStanding, UnreadEvent};
+use crate::ports::{SweepFigures, SweepStanding, UnreadEvent};
 use crate::store::db::TxError;
 use crate::store::rows::utc;
 use crate::store::schema::sweeps::{self as row, table};
@@ -27,6 +27,12 @@ pub(in crate::store) async fn standing(conn: &mut Conn, now: DateTime<Utc>) -> R
     };
     let last = Swept { covers_from: covers_from.into(), to: to.into(), charges_to: charges_to.into() };
     Ok(SweepStanding { last: Some(last), at: utc(at), is_due })
+}
+
+pub(super) async fn figures(conn: &mut Conn) -> Result<Option<SweepFigures>, TxError> {
+    let found: Option<Columns> = table.find(1).select(COLUMNS).first(conn).await.optional()?;
+    let figures = |(.., at, since): Columns| SweepFigures { swept_at: utc(at), failing_since: utc(since) };
+    Ok(found.map(figures))
 }
 
 /// The row, locked; made where there is none yet.

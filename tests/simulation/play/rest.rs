@@ -74,7 +74,10 @@ impl Play {
             count("webhook_events WHERE state = 'pending'"),
             count("operations WHERE state NOT IN ('confirmed', 'rejected')"),
             count("emails WHERE state = 'queued'"),
-            count("payments WHERE status IN ('pending', 'releasing', 'failed')"),
+            count(
+                "payments WHERE status IN ('pending', 'releasing', 'failed') \
+                OR (status = 'transferred' AND wait_reason = 'preflight' AND wait_until = next_check_at)"
+            ),
             count("refund_requests WHERE state IN ('open', 'submitted')"),
             count("payout_requests WHERE state IN ('open', 'submitted')"),
         )
