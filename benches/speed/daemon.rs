@@ -72,6 +72,8 @@ impl Home {
         let program = std::env::var_os("PAYOUTD_BENCH_PROGRAM").unwrap_or_else(|| PROGRAM.into());
         let mut command = Command::new(program);
         command.arg("--config").arg(self.path("payoutd.toml")).args(arguments).env_clear().stdin(Stdio::null());
+        // As the unit has it.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.env("PAYOUTD_STATE_DIR", self.path("state"));
         command
     }

@@ -11,6 +11,8 @@ use croner::parser::{CronParser, Seconds};
 pub struct Timetable {
     cron: Cron,
     zone: Tz,
+    /// At which seconds of a minute, as a field of a cron expression.
+    seconds: String,
     /// Not at some hours of the day only.
     every_hour: bool,
 }
@@ -47,13 +49,19 @@ impl Timetable {
             5 => return Err(BadSchedule::FiveFields(expression.to_owned())),
             _ => return Err(nonsense()),
         }
-        let every_hour = expression.split_whitespace().nth(2).is_some_and(|hours| hours == "*");
-        let timetable = Self { cron, zone, every_hour };
+        let field = |number| expression.split_whitespace().nth(number).unwrap_or_default();
+        let (seconds, every_hour) = (field(0).to_owned(), field(2) == "*");
+        let timetable = Self { cron, zone, seconds, every_hour };
         // From any day on, whatever comes at all comes within a few years.
         match timetable.next_after(DateTime::UNIX_EPOCH) {
             Some(_) => Ok(timetable),
             None => Err(BadSchedule::Never(expression.to_owned())),
         }
+    }
+
+    /// At which seconds of a minute moments may come, as a field of a cron expression.
+    pub fn seconds(&self) -> &str {
+        &self.seconds
     }
 
     /// The first moment after `now`. A moment that the change to summer time skips comes when the clock has changed. A

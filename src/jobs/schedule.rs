@@ -1,5 +1,6 @@
-//! The schedule: tokio-cron-scheduler ticks each second, and the timetable says whether a run is due by then. That is
-//! only a kick: what is due stands in the database, so one that is late, doubled or lost changes nothing but the time.
+//! The schedule: tokio-cron-scheduler ticks at the schedule's own seconds of each minute, and the timetable says whether a run
+//! is due by then. That is only a kick: what is due stands in the database, so one that is late, doubled or lost changes
+//! nothing but the time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,8 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use super::{Jobs, Loop};
 use crate::domain::timetable::Timetable;
 
-/// The scheduler itself would take a zone for the offset that it has at the start, and be an hour late after the next
-/// change of the clock; so it only ticks.
-const TICK: &str = "* * * * * *";
 /// How long the scheduler may be silent. A clock that was set back stops it, and then nothing else would tell.
-const BETWEEN_TICKS: Duration = Duration::from_secs(10);
+const BETWEEN_TICKS: Duration = Duration::from_secs(70);
 
 /// Kicks runs until stopped. Should the scheduler fail, says so and tries again.
 pub(super) async fn keep_time(jobs: Arc<Jobs>) {
@@ -34,7 +32,10 @@ async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
     let (kicked, pulse, clock) = (Arc::downgrade(jobs), jobs.pulse.clone(), jobs.clock.clone());
     let mut next = Next::new(jobs.settings.timetable.clone(), clock.now());
-    let tick = Job::new(TICK, move |_, _| {
+    // The scheduler itself would take a zone for the offset that it has at the start, and be an hour late after the next
+    // change of the clock; so it only ticks. In seconds all zones agree.
+    let ticks = format!("{} * * * * *", jobs.settings.timetable.seconds());
+    let tick = Job::new(ticks, move |_, _| {
         pulse.rests(Loop::Schedule, BETWEEN_TICKS);
         if next.is_due(clock.now())
             && let Some(jobs) = kicked.upgrade()
