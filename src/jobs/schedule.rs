@@ -34,8 +34,7 @@ async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
     let mut next = Next::new(jobs.settings.timetable.clone(), clock.now());
     // The scheduler itself would take a zone for the offset that it has at the start, and be an hour late after the next
     // change of the clock; so it only ticks. In seconds all zones agree.
-    let ticks = format!("{} * * * * *", jobs.settings.timetable.seconds());
-    let tick = Job::new(ticks, move |_, _| {
+    let tick = Job::new(ticks(&jobs.settings.timetable), move |_, _| {
         pulse.rests(Loop::Schedule, BETWEEN_TICKS);
         if next.is_due(clock.now())
             && let Some(jobs) = kicked.upgrade()
@@ -47,6 +46,11 @@ async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
     scheduler.start().await?;
     jobs.stop.cancelled().await;
     scheduler.shutdown().await
+}
+
+/// When the scheduler ticks, as a cron expression.
+fn ticks(timetable: &Timetable) -> String {
+    format!("{} * * * * *", timetable.seconds())
 }
 
 /// The next moment of a timetable, as seen by somebody who looks now and then.
@@ -74,7 +78,7 @@ impl Next {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
+    use chrono::{TimeDelta, Timelike};
     use chrono_tz::Tz;
 
     use super::*;
@@ -91,6 +95,28 @@ mod tests {
             .map(|now| now.format("%d %H:%M:%S").to_string())
             .collect();
         assert_eq!(due, ["29 01:00:00", "30 00:30:00"]);
+    }
+
+    #[test]
+    fn the_scheduler_ticks_whenever_a_moment_comes() {
+        let start: DateTime<Utc> = "2026-03-28T12:00:00Z".parse().unwrap();
+        for (expression, zone) in [
+            ("0 * * * * *", Tz::UTC),
+            ("30 2 * * * *", Tz::Europe__Berlin),
+            ("*/20 0 9 * * *", Tz::Asia__Kathmandu),
+            ("5-7,59 15 3 * * *", Tz::Australia__Lord_Howe),
+        ] {
+            let timetable = Timetable::new(expression, zone).unwrap();
+            let ticking = Timetable::new(&ticks(&timetable), Tz::UTC).unwrap();
+            let mut at = start;
+            for _ in 0..50 {
+                at = timetable.next_after(at).unwrap();
+                let tick = ticking.next_after(at - TimeDelta::seconds(1)).unwrap();
+                // One that the change of the clock has moved comes at a full minute.
+                let within = if at.second() == 0 { TimeDelta::minutes(1) } else { TimeDelta::seconds(1) };
+                assert!(tick - at < within, "{expression} in {zone}: {at}, {tick}");
+            }
+        }
     }
 
     #[test]

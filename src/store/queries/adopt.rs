@@ -23,7 +23,8 @@ use crate::store::types::Timestamp;
 type Told = (String, Option<String>, String, i64, i64, String, Option<String>, Option<String>, Timestamp);
 
 /// Where Stripe has a transfer under the payment's own key that no operation asked for, or one that did and was concluded
-/// to be absent: takes it for the payment's. The payment's row is locked. Answers whether that was so; else it stays with whoever decides.
+/// to be absent: takes it for the payment's. The payment's row is locked. Answers whether that was so; else it stays with
+/// whoever decides.
 pub(super) async fn look_at(
     conn: &mut Conn,
     row: &PaymentRow,
