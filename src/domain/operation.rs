@@ -273,6 +273,11 @@ impl Done {
     }
 }
 
+/// Why an operation is rejected that nobody refused: Stripe had no such thing when it was looked for.
+pub const ABSENT: &str = "absent";
+/// The same: it was withdrawn unsent.
+pub const WITHDRAWN: &str = "withdrawn";
+
 /// An operation as its worker holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {

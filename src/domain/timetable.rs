@@ -11,8 +11,6 @@ use croner::parser::{CronParser, Seconds};
 pub struct Timetable {
     cron: Cron,
     zone: Tz,
-    /// At which seconds of a minute, as a field of a cron expression.
-    seconds: String,
     /// Not at some hours of the day only.
     every_hour: bool,
 }
@@ -49,9 +47,8 @@ impl Timetable {
             5 => return Err(BadSchedule::FiveFields(expression.to_owned())),
             _ => return Err(nonsense()),
         }
-        let field = |number| expression.split_whitespace().nth(number).unwrap_or_default();
-        let (seconds, every_hour) = (field(0).to_owned(), field(2) == "*");
-        let timetable = Self { cron, zone, seconds, every_hour };
+        let every_hour = expression.split_whitespace().nth(2).is_some_and(|hours| hours == "*");
+        let timetable = Self { cron, zone, every_hour };
         // From any day on, whatever comes at all comes within a few years.
         match timetable.next_after(DateTime::UNIX_EPOCH) {
             Some(_) => Ok(timetable),
@@ -59,9 +56,18 @@ impl Timetable {
         }
     }
 
-    /// At which seconds of a minute moments may come, as a field of a cron expression.
-    pub fn seconds(&self) -> &str {
-        &self.seconds
+    /// The same seconds of each minute: in these all zones agree.
+    ///
+    /// # Errors
+    /// None that are known.
+    pub fn each_minute(&self) -> Result<Self, BadSchedule> {
+        let seconds = self.expression().split_whitespace().next().unwrap_or("*");
+        Self::new(&format!("{seconds} * * * * *"), Tz::UTC)
+    }
+
+    /// The cron expression.
+    pub fn expression(&self) -> &str {
+        self.cron.as_str()
     }
 
     /// The first moment after `now`. A moment that the change to summer time skips comes when the clock has changed. A

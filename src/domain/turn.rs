@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::operation::{Done, Operation, OperationState};
+use super::operation::{ABSENT, Done, Operation, OperationState, WITHDRAWN};
 use super::outcome::{Attempted, Next};
 use super::policy::RetryPolicy;
 use super::retry;
@@ -40,7 +40,7 @@ pub(super) fn turn<'a>(
         Attempted::Failed(failure) => ctx.failed(failure),
         Attempted::NotFound => ctx.not_found(would_send),
         Attempted::NotAsked(failure) => Turn::On(ctx.again(failure, op.attempts, retry.preflight, op.maybe_done)),
-        Attempted::Withdrawn(why) => Turn::Undone("withdrawn", why.clone()),
+        Attempted::Withdrawn(why) => Turn::Undone(WITHDRAWN, why.clone()),
     }
 }
 
@@ -85,7 +85,7 @@ impl Moment<'_> {
         let settled_at = self.op.last_sent_at.map(|sent| sent + span(self.retry.absence_grace));
         if settled_at.is_none_or(|at| at <= self.now) {
             let why = "Stripe has no such thing: the request was never carried out";
-            return Turn::Undone("absent", why.into());
+            return Turn::Undone(ABSENT, why.into());
         }
         let failure = Failure::NoAnswer("not found yet; an earlier request may still be under way".into());
         // A look that a person asked for may come early: what would be sent again under its key is not put off by it.

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_cron_scheduler::{Job, JobScheduler};
 
 use super::{Jobs, Loop};
 use crate::domain::timetable::Timetable;
 
-/// How long the scheduler may be silent. A clock that was set back stops it, and then nothing else would tell.
-const BETWEEN_TICKS: Duration = Duration::from_secs(70);
+/// How late a tick may be. A clock that was set back stops the scheduler, and then nothing else would tell.
+const LATE: Duration = Duration::from_secs(10);
 
 /// Kicks runs until stopped. Should the scheduler fail, says so and tries again.
 pub(super) async fn keep_time(jobs: Arc<Jobs>) {
     let _life = jobs.life(Loop::Schedule);
     loop {
-        jobs.pulse.rests(Loop::Schedule, BETWEEN_TICKS);
+        jobs.pulse.works(Loop::Schedule);
         if let Err(error) = kick(&jobs).await {
             tracing::error!(%error, "the scheduler failed; starting it again");
         }
@@ -28,15 +28,18 @@ pub(super) async fn keep_time(jobs: Arc<Jobs>) {
     }
 }
 
-async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
+async fn kick(jobs: &Arc<Jobs>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut scheduler = JobScheduler::new().await?;
     let (kicked, pulse, clock) = (Arc::downgrade(jobs), jobs.pulse.clone(), jobs.clock.clone());
     let mut next = Next::new(jobs.settings.timetable.clone(), clock.now());
     // The scheduler itself would take a zone for the offset that it has at the start, and be an hour late after the next
-    // change of the clock; so it only ticks. In seconds all zones agree.
-    let tick = Job::new(ticks(&jobs.settings.timetable), move |_, _| {
-        pulse.rests(Loop::Schedule, BETWEEN_TICKS);
-        if next.is_due(clock.now())
+    // change of the clock; so it only ticks.
+    let ticks = jobs.settings.timetable.each_minute()?;
+    pulse.rests(Loop::Schedule, until_tick(&ticks, clock.now()));
+    let tick = Job::new(ticks.expression().to_owned(), move |_, _| {
+        let now = clock.now();
+        pulse.rests(Loop::Schedule, until_tick(&ticks, now));
+        if next.is_due(now)
             && let Some(jobs) = kicked.upgrade()
         {
             jobs.signals.release.notify_one();
@@ -45,12 +48,13 @@ async fn kick(jobs: &Arc<Jobs>) -> Result<(), JobSchedulerError> {
     scheduler.add(tick).await?;
     scheduler.start().await?;
     jobs.stop.cancelled().await;
-    scheduler.shutdown().await
+    scheduler.shutdown().await?;
+    Ok(())
 }
 
-/// When the scheduler ticks, as a cron expression.
-fn ticks(timetable: &Timetable) -> String {
-    format!("{} * * * * *", timetable.seconds())
+/// How long it is until the next tick, at most.
+fn until_tick(ticks: &Timetable, now: DateTime<Utc>) -> Duration {
+    ticks.next_after(now).and_then(|at| (at - now).to_std().ok()).unwrap_or_default() + LATE
 }
 
 /// The next moment of a timetable, as seen by somebody who looks now and then.
@@ -99,6 +103,10 @@ mod tests {
 
     #[test]
     fn the_scheduler_ticks_whenever_a_moment_comes() {
+        let minutely = Timetable::new("30 2 * * * *", Tz::Europe__Berlin).unwrap().each_minute().unwrap();
+        let at: DateTime<Utc> = "2026-11-20T12:00:20Z".parse().unwrap();
+        assert_eq!(until_tick(&minutely, at), Duration::from_secs(10) + LATE);
+
         let start: DateTime<Utc> = "2026-03-28T12:00:00Z".parse().unwrap();
         for (expression, zone) in [
             ("0 * * * * *", Tz::UTC),
@@ -107,11 +115,11 @@ mod tests {
             ("5-7,59 15 3 * * *", Tz::Australia__Lord_Howe),
         ] {
             let timetable = Timetable::new(expression, zone).unwrap();
-            let ticking = Timetable::new(&ticks(&timetable), Tz::UTC).unwrap();
+            let ticks = timetable.each_minute().unwrap();
             let mut at = start;
             for _ in 0..50 {
                 at = timetable.next_after(at).unwrap();
-                let tick = ticking.next_after(at - TimeDelta::seconds(1)).unwrap();
+                let tick = ticks.next_after(at - TimeDelta::seconds(1)).unwrap();
                 // One that the change of the clock has moved comes at a full minute.
                 let within = if at.second() == 0 { TimeDelta::minutes(1) } else { TimeDelta::seconds(1) };
                 assert!(tick - at < within, "{expression} in {zone}: {at}, {tick}");

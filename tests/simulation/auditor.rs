@@ -59,8 +59,18 @@ fn share(amount: i64, refunded: i64) -> i64 {
 pub struct Auditor {
     pub charges: BTreeMap<String, Charge>,
     /// Operations that are over.
-    over: BTreeSet<i64>,
+    over: Over,
+    /// The keys of our own that transfers carry at Stripe.
+    made: BTreeSet<String>,
     seen: usize,
+}
+
+/// Operations that are over.
+#[derive(Default)]
+pub struct Over {
+    pub all: BTreeSet<i64>,
+    /// Those of them of which Stripe had nothing when they were looked for.
+    pub absent: BTreeSet<i64>,
 }
 
 /// What the auditor is told besides Stripe's log.
@@ -91,14 +101,20 @@ impl Auditor {
         Ok(())
     }
 
-    /// What Stripe confirmed or refused is final, whoever else comes with an answer.
-    pub fn sees_over(&mut self, over: impl Iterator<Item = i64>) -> Result<(), String> {
-        let over: BTreeSet<i64> = over.collect();
-        if let Some(again) = self.over.difference(&over).next() {
+    /// What is over stays so, whoever else comes with an answer; but what was taken for absent may turn out to be there, among
+    /// the operations `made` that Stripe has a transfer of.
+    pub fn sees_over(&mut self, over: Over, made: &BTreeSet<i64>) -> Result<(), String> {
+        let was_there = |id: &i64| self.over.absent.contains(id) && made.contains(id);
+        if let Some(again) = self.over.all.difference(&over.all).find(|id| !was_there(id)) {
             return Err(format!("operation {again} was over, and is not any more"));
         }
         self.over = over;
         Ok(())
+    }
+
+    /// The keys of our own that transfers carry at Stripe.
+    pub fn made(&self) -> &BTreeSet<String> {
+        &self.made
     }
 
     fn takes_in(&mut self, number: usize, kind: &str, object: &Value, witness: &Witness<'_>) -> Result<(), String> {
@@ -125,6 +141,7 @@ impl Auditor {
                 charge.transfers.insert(text("id"), (whole("amount"), whole("amount_reversed")));
                 let charge = charge.clone();
                 if is_new {
+                    self.made.extend(object["metadata"]["payoutd_operation"].as_str().map(str::to_owned));
                     may_be_transferred(&source, &charge, whole("amount"), witness)?;
                 }
             }

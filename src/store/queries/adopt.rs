@@ -11,7 +11,7 @@ use crate::domain::facts::TransferFact;
 use crate::domain::ids::{AccountId, ChargeId, IdempotencyKey, OperationId, PaymentKey, TransferId};
 use crate::domain::lost::{adoptable, is_answered, paid_by};
 use crate::domain::money::Currency;
-use crate::domain::operation::{About, OperationKind, Order};
+use crate::domain::operation::{ABSENT, About, OperationKind, Order};
 use crate::domain::payment::PaymentStatus;
 use crate::domain::policy::Policy;
 use crate::domain::release::Case;
@@ -83,7 +83,7 @@ async fn asked_for_by(conn: &mut Conn, payment: i64, transfer: &TransferFact, ke
         [one] => one,
         _ => return Ok(AskedBy::Another),
     };
-    if row.state != "rejected" || why.as_deref() != Some("absent") || row.payment_id != Some(payment) {
+    if row.state != "rejected" || why.as_deref() != Some(ABSENT) || row.payment_id != Some(payment) {
         return Ok(AskedBy::Another);
     }
     let operation = row.clone().operation()?;

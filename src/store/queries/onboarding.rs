@@ -11,7 +11,7 @@ use crate::domain::mentor::Account;
 use crate::domain::onboarding::{
     AccountCase, AccountConclusion, AccountOrder, MANUAL, ScheduleOrder, account_key, schedule_key, wants_manual,
 };
-use crate::domain::operation::{About, Operation, OperationKind, Order};
+use crate::domain::operation::{ABSENT, About, Operation, OperationKind, Order, WITHDRAWN};
 use crate::domain::policy::Policy;
 use crate::ports::{ClaimedAccount, Lease};
 use crate::store::db::TxError;
@@ -87,7 +87,7 @@ pub(in crate::store) async fn to_schedule(conn: &mut Conn, limit: i64) -> Result
     let asked = operations::table
         .filter(operations::kind.eq("schedule").and(operations::cause.eq(accounts::stripe_account_id)))
         // What turned out never to have been asked may be.
-        .filter(operations::state.ne("rejected").or(operations::error_code.ne_all(["absent", "withdrawn"])))
+        .filter(operations::state.ne("rejected").or(operations::error_code.ne_all([ABSENT, WITHDRAWN])))
         .select(operations::id);
     let rows: Vec<(String, String)> = accounts::table
         .inner_join(mentors::table.on(mentors::stripe_account_id.eq(accounts::stripe_account_id.nullable())))
