@@ -42,35 +42,21 @@ pub async fn bench(scale: Scale) {
     database.drop().await;
 }
 
-/// More payments, all of them at rest.
+/// So many payments, all of them at rest.
 async fn grow(database: &Database, next: &mut usize, to: usize, status: &str) {
-    let steps = 50_000;
-    let resting = format!("SELECT count(*) FROM payments WHERE status = '{status}'");
-    loop {
-        let have = database.number(&resting).await as usize;
-        if have >= to {
-            break;
-        }
-        let more = steps.min(to - have);
-        if status == "held" {
-            // Those that were done become held: a million of either, not of both.
-            let sql = format!(
-                "BEGIN; SET LOCAL session_replication_role = replica;
-                 UPDATE payments SET status = 'held', hold_reasons = 'flagged', dispute_requested = TRUE, transfer_id = NULL
-                 WHERE id IN (SELECT id FROM payments WHERE status = 'transferred' LIMIT {more}); COMMIT"
-            );
-            database.run(&sql).await;
-            if database.number("SELECT count(*) FROM payments WHERE status = 'transferred'").await == 0 {
-                break;
-            }
-            continue;
-        }
-        seed::copy_payments(database, *next, *next + more - 1).await;
-        *next += more;
-        let sql = "BEGIN; SET LOCAL session_replication_role = replica;
-                   UPDATE payments SET next_check_at = NULL, status = 'transferred', transfer_id = 'tr_done_' || id
-                   WHERE next_check_at IS NOT NULL; COMMIT";
-        database.run(sql).await;
+    let have = database.number("SELECT count(*) FROM payments WHERE status = 'transferred'").await as usize;
+    if status == "held" {
+        // Those that were done become held: a million of either, not of both.
+        let held = "UPDATE payments SET status = 'held', hold_reasons = 'flagged', dispute_requested = TRUE, transfer_id = NULL
+                    WHERE status = 'transferred'";
+        seed::in_bulk(database, held).await;
+    } else if have < to {
+        let last = *next + to - have - 1;
+        seed::copy_many(database, *next, last).await;
+        *next = last + 1;
+        let done = "UPDATE payments SET next_check_at = NULL, status = 'transferred', transfer_id = 'tr_done_' || id
+                    WHERE next_check_at IS NOT NULL";
+        seed::in_bulk(database, done).await;
     }
     // Triggers were passed over.
     database

@@ -140,8 +140,44 @@ pub fn mentors() -> String {
     )
 }
 
-/// Copies payment 0 with all its rows, as payments `from` to `to`. What triggers would do to each row is done by none.
+/// Copies payment 0 with all its rows, as payments `from` to `to`.
 pub async fn copy_payments(database: &Database, from: usize, to: usize) {
+    let copying = copying(database, from, to).await;
+    database.run(&format!("BEGIN; SET LOCAL session_replication_role = replica; {copying}; COMMIT")).await;
+}
+
+/// The same for very many.
+pub async fn copy_many(database: &Database, from: usize, to: usize) {
+    let copying = copying(database, from, to).await;
+    in_bulk(database, &copying).await;
+}
+
+/// Runs what writes very many rows while indexes that hold no constraint are put aside. What triggers would do to each row
+/// is done by none.
+pub async fn in_bulk(database: &Database, sql: &str) {
+    database
+        .run(&format!(
+            "BEGIN;
+             SET LOCAL session_replication_role = replica;
+             SET LOCAL work_mem = '256MB';
+             SET LOCAL maintenance_work_mem = '512MB';
+             CREATE TEMP TABLE put_aside ON COMMIT DROP AS
+                 SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
+                 WHERE indrelid = ANY ('{{payments,payment_sources,ledger_journals,ledger_entries}}'::regclass[])
+                   AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid);
+             DO $$ DECLARE index record; BEGIN
+                 FOR index IN SELECT * FROM put_aside LOOP EXECUTE 'DROP INDEX ' || index.name; END LOOP;
+             END $$;
+             {sql};
+             DO $$ DECLARE index record; BEGIN
+                 FOR index IN SELECT * FROM put_aside LOOP EXECUTE index.definition; END LOOP;
+             END $$;
+             COMMIT"
+        ))
+        .await;
+}
+
+async fn copying(database: &Database, from: usize, to: usize) -> String {
     let columns = columns(database, "payments", &["id", "mentor_id", "metadata"]).await;
     let copied: Vec<String> = columns
         .iter()
@@ -153,15 +189,13 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
             _ => format!("p.{column}"),
         })
         .collect();
-    database
-        .run(&format!(
-            "BEGIN;
-             SET LOCAL session_replication_role = replica;
-             INSERT INTO payments ({names}, mentor_id, metadata)
+    format!(
+            "INSERT INTO payments ({names}, mentor_id, metadata)
              SELECT {copied}, 'mentor-' || n % {MENTORS},
                     json_build_object('booking_id', 'booking-' || n, 'mentor_id', 'mentor-' || n % {MENTORS})
              FROM payments AS p, generate_series({from}, {to}) AS n
              WHERE p.payment_key = 'pi_bench_0' ORDER BY n;
+             ANALYZE payments;
              INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
              SELECT 'ch_bench_' || n, kind, 'pi_bench_' || n, told_at, rank, event_id || '_' || n,
                     replace(replace(replace(says::text, '_bench_0\"', '_bench_' || n || '\"'),
@@ -173,6 +207,7 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
              WHERE p.payment_key IN (SELECT 'pi_bench_' || n FROM generate_series({from}, {to}) AS n)
                AND j.payment_id = (SELECT id FROM payments WHERE payment_key = 'pi_bench_0') AND j.kind IN ('charge', 'fee')
              ORDER BY p.id;
+             ANALYZE ledger_journals;
              INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount)
              SELECT k.id, e.account, CASE WHEN e.mentor_id IS NOT NULL THEN p.mentor_id END, e.currency, e.amount
              FROM payments AS p
@@ -182,12 +217,10 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
              JOIN ledger_entries AS e ON e.journal_id = j.id
              WHERE p.payment_key IN (SELECT 'pi_bench_' || n FROM generate_series({from}, {to}) AS n)
              ORDER BY k.id;
-             INSERT INTO payment_counts (status, hold_reasons, payments) VALUES ('pending', '', {to} - {from} + 1);
-             COMMIT;",
+             INSERT INTO payment_counts (status, hold_reasons, payments) VALUES ('pending', '', {to} - {from} + 1)",
             names = columns.join(", "),
             copied = copied.join(", "),
-        ))
-        .await;
+        )
 }
 
 /// The charges of all due payments were read once, as sweeps read them: it is known what they settled as.

@@ -151,9 +151,11 @@ async fn sweep(jobs: &Jobs) -> Result<Sweep, NotSwept> {
         // The last one is open: what Stripe's clock calls later than now is listed, too.
         let end = if is_last { began + SKEW } else { until };
         let changes = Span { since: done.to.trunc_subsecs(0), until: end };
-        for what in [List::Events, List::Made(Compared::Refund), List::Made(Compared::Dispute)] {
-            list(jobs, what, changes).await?;
-        }
+        tokio::try_join!(
+            list(jobs, List::Events, changes),
+            list(jobs, List::Made(Compared::Refund), changes),
+            list(jobs, List::Made(Compared::Dispute), changes),
+        )?;
         // A charge is read once it is so old that the list has it, and its balance transaction.
         let read_to = (until - overlap).trunc_subsecs(0).max(done.charges_to);
         list(jobs, List::Charges, Span { since: done.charges_to, until: read_to }).await?;

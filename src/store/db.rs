@@ -1,21 +1,24 @@
 //! Connections: one pool for the database that is configured, and the way to run a transaction on it.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::connection::AnsiTransactionManager;
 use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::FutureExt;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper, SyncTransactionManagerWrapper};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use tokio::sync::Mutex;
 
 use super::server;
 use crate::ports::StoreError;
 
-pub(super) type SqliteConn = SyncConnectionWrapper<SqliteConnection>;
+pub(super) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 
 /// The database that is configured.
 #[derive(Clone)]
@@ -74,6 +77,63 @@ impl Db {
     }
 }
 
+thread_local! {
+    /// Whether this thread is one of those that are there to be blocked.
+    static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where SQLite's calls are made: on a thread that may be blocked. What comes from one stays there.
+pub(super) struct Blocking;
+
+impl SpawnBlocking for Blocking {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync>>> {
+        if MAY_BLOCK.get() {
+            return std::future::ready(Ok(task())).boxed();
+        }
+        tokio::task::spawn_blocking(task).map_err(Into::into).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// A transaction that does not belong to its caller.
+pub(super) type Work<T> = BoxFuture<'static, Result<T, TxError>>;
+
+/// Does a transaction of SQLite's as a whole on one thread that may be blocked, instead of changing threads with each statement.
+pub(super) async fn on_one_thread<T: Send + 'static>(work: Work<T>) -> Result<T, TxError> {
+    let runtime = tokio::runtime::Handle::current();
+    let whole = move || {
+        MAY_BLOCK.set(true);
+        runtime.block_on(work)
+    };
+    match tokio::task::spawn_blocking(whole).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(gone)) => Err(StoreError::Away(gone.to_string()).into()),
+    }
+}
+
+/// Begins a transaction that writes: it waits for other processes now, not in the middle.
+pub(super) async fn begin_immediate(conn: &mut SqliteConn) -> Result<(), TxError> {
+    let begin = |conn: &mut SqliteConnection| AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE");
+    Ok(conn.spawn_blocking(begin).await?)
+}
+
+/// Ends it, one way or the other.
+pub(super) async fn end<T>(conn: &mut SqliteConn, done: Result<T, TxError>) -> Result<T, TxError> {
+    type Manager = SyncTransactionManagerWrapper<AnsiTransactionManager>;
+    match &done {
+        Ok(_) => Manager::commit_transaction(conn).await?,
+        Err(_) => Manager::rollback_transaction(conn).await?,
+    }
+    done
+}
+
 /// Takes a connection from a pool, or says that the database is away.
 macro_rules! get {
     ($pool:expr) => {
@@ -94,8 +154,7 @@ macro_rules! tx {
     ($db:expr, $doing:literal, |$conn:ident| $body:expr) => {{
         let db = $db.clone();
         // In a box: else each of a hundred transactions would be a task of its own kind, with all of the runtime's code for it.
-        type Work<T> = futures_util::future::BoxFuture<'static, std::result::Result<T, $crate::store::db::TxError>>;
-        let work: Work<_> = Box::pin(async move {
+        let work: $crate::store::db::Work<_> = Box::pin(async move {
             match db {
                 $crate::store::db::Db::Postgres(pool) => {
                     use $crate::store::pg::queries::*;
@@ -106,7 +165,13 @@ macro_rules! tx {
                     use $crate::store::sqlite::queries::*;
                     let _turn = writer.lock().await;
                     let mut conn = get!(pool)?;
-                    conn.immediate_transaction::<_, $crate::store::db::TxError, _>(async |$conn| Ok($body.await?)).await
+                    let work: $crate::store::db::Work<_> = Box::pin(async move {
+                        $crate::store::db::begin_immediate(&mut conn).await?;
+                        let $conn = &mut *conn;
+                        let done = $body.await.map_err($crate::store::db::TxError::from);
+                        $crate::store::db::end(&mut conn, done).await
+                    });
+                    $crate::store::db::on_one_thread(work).await
                 }
             }
         });

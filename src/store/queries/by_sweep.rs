@@ -24,7 +24,7 @@ pub(in crate::store) async fn pick_by_sweep(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<PickedBySweep, TxError> {
-    let Looked { mut picked, ready, mut settled } =
+    let Looked { mut picked, ready, settled } =
         release::look_at_due(conn, limit, revisit_at, true, policy, now).await?;
     let before = Before::load(conn, ready.iter().map(|row| row.id).collect()).await?;
     let known_since = continuity::known_since(conn, now).await?;
@@ -33,13 +33,13 @@ pub(in crate::store) async fn pick_by_sweep(
         let lost = to_be_looked_for(&case.payment, known_since, policy.retry.key_max_age, now);
         if before.is_nothing(row.id) && !lost && intent::is_plain(&plan) && sweep.answers_for(&case, now) {
             planned.push((plan, 1, transfer_key(&PaymentKey::new(&row.payment_key), 1)));
-            settled.push(row);
         } else {
             to_read.push((plan, case));
         }
     }
     let claimed = intent::transfers(conn, planned, lease, now).await?;
     release::leave_alone(conn, to_read.iter().map(|(_, case)| case.payment.id.0), revisit_at).await?;
+    // What was claimed is posted with its outcome: no fact was taken in here.
     ledger::post(conn, &settled, policy, now).await?;
     picked.ready = to_read;
     Ok(PickedBySweep { picked, claimed })
