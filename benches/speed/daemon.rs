@@ -91,6 +91,11 @@ impl Home {
         command.stdout(Stdio::null()).stderr(log).spawn().expect("it starts")
     }
 
+    /// What the last started command logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
     /// Starts the daemon, and waits until it is ready.
     pub fn serve(&self) -> Daemon {
         let begun = Instant::now();

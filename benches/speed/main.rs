@@ -35,7 +35,7 @@ fn main() {
         Some("webhooks") => runtime.block_on(webhooks::bench(scale, only)),
         Some("payouts") => runtime.block_on(payouts::bench(scale, only)),
         Some("growth") => runtime.block_on(growth::bench(scale)),
-        Some("memory") => runtime.block_on(memory::bench(scale)),
+        Some("memory") => runtime.block_on(memory::bench(scale, only)),
         _ => {
             eprintln!("benches/run webhooks | payouts | growth | memory [--quick] [--only=<part of a case's name>]");
             std::process::exit(2);

@@ -9,17 +9,26 @@ use super::fake::Fake;
 use super::figures::{Figures, thousands};
 use super::{load, payouts, seed};
 
-/// Idle, under load, with very much due; and the start.
-pub async fn bench(scale: Scale) {
+/// The start; idle; under load; with very much due. All of it, or what is called so.
+pub async fn bench(scale: Scale, only: Option<&str>) {
+    let wanted = |what| only.is_none_or(|only| only == what);
     let fake = Fake::start();
     let database = Database::new().await;
     let stripe = "requests_per_second = 100000\nconcurrency = 64";
     let home = Home::new(&database.url, fake.address, stripe, "");
     payouts::template(&home, &database).await;
-    starts(&home, scale, "nearly nothing on record").await;
-    idle(&home, scale).await;
-    webhooks(&home, &database, scale).await;
-    due(&home, &database, scale).await;
+    if wanted("start") {
+        starts(&home, scale, "nearly nothing on record").await;
+    }
+    if wanted("idle") {
+        idle(&home, scale).await;
+    }
+    if wanted("webhooks") {
+        webhooks(&home, &database, scale).await;
+    }
+    if wanted("due") {
+        due(&home, &database, scale).await;
+    }
     database.drop().await;
 }
 
@@ -66,6 +75,7 @@ async fn due(home: &Home, database: &Database, scale: Scale) {
     seed::copy_many(database, 1, payments).await;
     database.settle().await;
     starts(home, scale, &format!("{} payments on record", thousands(payments as f64))).await;
+    database.forget().await;
     let mut run = home.start(&["run"]);
     tokio::time::sleep(Duration::from_secs(20)).await;
     let cost = daemon::cost(run.id());
@@ -76,6 +86,9 @@ async fn due(home: &Home, database: &Database, scale: Scale) {
         thousands(paid as f64),
         thousands(payments as f64)
     );
+    if std::env::var_os("PAYOUTD_BENCH_STATEMENTS").is_some() {
+        database.slowest(25).await;
+    }
     let _ = run.kill();
     let _ = run.wait();
 }

@@ -9,7 +9,7 @@ use super::daemon::Home;
 use super::fake::Fake;
 use super::figures::{Figures, per_item, thousands};
 use super::yardstick::{CLIENTS, pgbench};
-use super::{load, seed};
+use super::{load, seed, sqlite};
 
 struct Case {
     name: &'static str,
@@ -61,7 +61,7 @@ async fn has_long_worked(case: &Case, database: &Database) {
     }
 }
 
-/// All cases, or those whose name holds a word.
+/// All cases and SQLite, or those whose name holds a word.
 pub async fn bench(scale: Scale, only: Option<&str>) {
     let fake = Fake::start();
     let asked = "GET /v1/charges/ch_bench_7?expand%5B0%5D=balance_transaction HTTP/1.1\r\nhost: bench\r\n\r\n";
@@ -75,6 +75,10 @@ pub async fn bench(scale: Scale, only: Option<&str>) {
         measure(case, scale, &fake, &database, &mut next).await;
     }
     database.drop().await;
+    if only.is_none_or(|only| "SQLite".contains(only)) {
+        fake.seen.latency_ms.store(0, Ordering::Relaxed);
+        sqlite::payouts(scale, &fake).await;
+    }
 }
 
 /// Makes payment 0, as a webhook does.

@@ -128,15 +128,25 @@ pub fn event(number: &str, created: i64) -> String {
 
 /// Mentors with accounts that may be paid.
 pub fn mentors() -> String {
+    mentors_of("now()", &format!("generate_series(0, {}) AS n", MENTORS - 1))
+}
+
+/// The same for SQLite.
+pub fn mentors_in_sqlite() -> String {
+    let series = format!(
+        "(WITH RECURSIVE all_of(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM all_of WHERE n < {}) SELECT n FROM all_of)",
+        MENTORS - 1
+    );
+    mentors_of("strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", &series)
+}
+
+fn mentors_of(now: &str, series: &str) -> String {
     format!(
         "INSERT INTO accounts (stripe_account_id, transfers, details_submitted, payouts_enabled, charges_enabled,
              payout_interval, transfers_told_at, transfers_rank, transfers_event_id, read_at)
-         SELECT 'acct_' || n, 'active', TRUE, TRUE, TRUE, 'manual', now(), 3, 'evt_seed', now()
-         FROM generate_series(0, {last}) AS n;
+         SELECT 'acct_' || n, 'active', TRUE, TRUE, TRUE, 'manual', {now}, 3, 'evt_seed', {now} FROM {series};
          INSERT INTO mentors (id, name, email, stripe_account_id)
-         SELECT 'mentor-' || n, 'Mentor ' || n, 'mentor' || n || '@example.com', 'acct_' || n
-         FROM generate_series(0, {last}) AS n;",
-        last = MENTORS - 1
+         SELECT 'mentor-' || n, 'Mentor ' || n, 'mentor' || n || '@example.com', 'acct_' || n FROM {series};"
     )
 }
 

@@ -46,6 +46,7 @@ pub(in crate::store) mod release;
 pub(in crate::store) mod report;
 pub(in crate::store) mod requests;
 pub(in crate::store) mod retention;
+mod settling;
 mod sources;
 pub(in crate::store) mod status;
 pub(in crate::store) mod sweeps;

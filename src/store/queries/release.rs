@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::asked::{self, Look};
-use super::{Conn, adopt, cases, continuity, debts, intent, ledger, outbox, paid, sources};
+use super::{Conn, adopt, cases, continuity, debts, intent, ledger, outbox, paid, settling, sources};
 use crate::domain::facts::Fact;
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::late;
@@ -17,7 +17,7 @@ use crate::domain::payment::{Pause, PaymentStatus, WaitWhy};
 use crate::domain::policy::Policy;
 use crate::domain::reason::Reason;
 use crate::domain::release::{Case, Decision, decide};
-use crate::domain::settle::{Settlement, settle};
+use crate::domain::settle::settle;
 use crate::ports::{Claimed, Lease, Picked, Preflighted, StoreError};
 use crate::store::db::TxError;
 use crate::store::rows::PaymentRow;
@@ -62,7 +62,7 @@ pub(super) async fn look_at_due(
     let due = due.order(payments::next_check_at).limit(limit).select(PaymentRow::as_select());
     let rows: Vec<PaymentRow> = locked_if_free!(due).load(conn).await?;
     let mut picked = Picked { looked_at: rows.len(), ..Picked::default() };
-    let (mut settled, mut ready) = (Vec::new(), Vec::new());
+    let (mut settled, mut ready, mut settlements) = (Vec::new(), Vec::new(), Vec::new());
     if to_claim {
         let mentors: Vec<&str> = rows.iter().filter_map(|row| row.mentor_id.as_deref()).collect();
         debts::lock(conn, &mentors).await?;
@@ -113,12 +113,13 @@ pub(super) async fn look_at_due(
                     let again = TimeDelta::from_std(policy.retry.preflight).unwrap_or(TimeDelta::MAX);
                     settlement.next_check_at = Some(now + again);
                 }
-                write_settlement(conn, &case, &settlement, policy, now).await?;
+                settlements.push((case.payment.id, settlement));
                 settled.push(row.clone());
             }
             (_, None) => {}
         }
     }
+    settling::write(conn, &settlements, policy, now).await?;
     Ok(Looked { picked, ready, settled })
 }
 
@@ -155,25 +156,6 @@ async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<U
     let held = (payments::status.eq("held"), payments::hold_reasons.eq("unreadable"));
     diesel::update(row.filter(payments::status.ne_all(paid))).set((said, held)).execute(conn).await?;
     Ok(())
-}
-
-async fn write_settlement(
-    conn: &mut Conn,
-    case: &Case,
-    settlement: &Settlement,
-    policy: &Policy,
-    now: DateTime<Utc>,
-) -> Result<(), TxError> {
-    diesel::update(payments::table.find(case.payment.id.0))
-        .set((
-            payments::status.eq(settlement.status.word()),
-            payments::hold_reasons.eq(&settlement.hold_reasons),
-            payments::next_check_at.eq(settlement.next_check_at.map(Timestamp::from)),
-            payments::updated_at.eq(Timestamp::from(now)),
-        ))
-        .execute(conn)
-        .await?;
-    outbox::write(conn, &settlement.notices, policy, now).await
 }
 
 /// What a run would look at now, without writing.
@@ -342,7 +324,7 @@ async fn claim_one(
     }
     let decision = decide(case, policy, now);
     if let Some(settlement) = settle(case, &decision, policy, now) {
-        write_settlement(conn, case, &settlement, policy, now).await?;
+        settling::write(conn, &[(id, settlement)], policy, now).await?;
     }
     match decision {
         Decision::Release(_) if !known.has_looked(case, policy, now) => Ok(Claim::Made(unlooked(id, policy, now))),
