@@ -151,11 +151,13 @@ async fn sweep(jobs: &Jobs) -> Result<Sweep, NotSwept> {
         // The last one is open: what Stripe's clock calls later than now is listed, too.
         let end = if is_last { began + SKEW } else { until };
         let changes = Span { since: done.to.trunc_subsecs(0), until: end };
-        tokio::try_join!(
+        // Where one fails, what the others bring is still taken in.
+        let (events, refunds, disputes) = tokio::join!(
             list(jobs, List::Events, changes),
             list(jobs, List::Made(Compared::Refund), changes),
             list(jobs, List::Made(Compared::Dispute), changes),
-        )?;
+        );
+        events.and(refunds).and(disputes)?;
         // A charge is read once it is so old that the list has it, and its balance transaction.
         let read_to = (until - overlap).trunc_subsecs(0).max(done.charges_to);
         list(jobs, List::Charges, Span { since: done.charges_to, until: read_to }).await?;

@@ -123,7 +123,8 @@ pub fn said(output: Output) -> Said {
     Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// Times become `TIME`, ids of Stripe lose their random part. Columns keep their width.
+/// Times become `TIME`, ids of Stripe lose their random part, what gets older by the day is `N` days old. Columns keep their
+/// width.
 pub fn redact(text: &str) -> String {
     let mut redacted = String::new();
     let mut rest = text;
@@ -141,6 +142,7 @@ pub fn redact(text: &str) -> String {
             ["pi_", "ch_", "cs_test_", "tr_", "acct_", "evt_"].iter().find(|prefix| rest[..word].starts_with(**prefix));
         match id {
             Some(prefix) => redacted.push_str(&format!("{:<word$}", format!("{prefix}ID"))),
+            None if rest[word..].starts_with(" days, pay it out") => redacted.push('N'),
             None => redacted.push_str(&rest[..word]),
         }
         rest = &rest[word..];
