@@ -64,7 +64,7 @@ async fn steps(w: &World, prefix: &str, payments: usize) -> [(usize, usize); 6] 
         let read = charge(name).set("balance_transaction", settled.clone()).told("charge.updated", later());
         let (_, fact) = event::facts(&read.body()).expect("readable");
         assert!(matches!(fact, Fact::Payment(_)));
-        Preflighted { payment_id: case.payment.id, facts: vec![fact] }
+        Preflighted { payment_id: case.payment.id, asked_at: later(), facts: vec![fact] }
     };
     let ready: Vec<Preflighted> = picked.ready.iter().map(read).collect();
     let (claiming, claimed) = cost(w.store.claim(ready, lease("one", later()), later())).await;

@@ -211,7 +211,7 @@ async fn read_charge(
     to_claim: mpsc::Sender<Ready>,
     place: Place,
 ) -> bool {
-    let payment_id = case.payment.id;
+    let (payment_id, asked_at) = (case.payment.id, jobs.clock.now());
     let read = match &charge_id {
         Some(charge_id) => preflight(&jobs, charge_id).await,
         None => preflight_asked(&jobs, &case).await,
@@ -221,7 +221,7 @@ async fn read_charge(
         read => read,
     };
     match read {
-        Ok(facts) => to_claim.send((Preflighted { payment_id, facts }, place)).await.is_ok(),
+        Ok(facts) => to_claim.send((Preflighted { payment_id, asked_at, facts }, place)).await.is_ok(),
         Err(unread) => {
             let failure = unread.failure;
             tracing::warn!(payment.id = payment_id.0, error = failure.message(), "its charge cannot be read; it waits");

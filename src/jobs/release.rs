@@ -130,18 +130,7 @@ async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreE
     let ((looked, trouble), claimed) = (looked?, claimed?);
     // After the transfers, which may have brought what is to be withdrawn.
     withdrawals::pay_out(jobs).await?;
-    Ok((sum(sum(looked, claimed), sent), trouble))
-}
-
-fn sum(a: RunCounts, b: RunCounts) -> RunCounts {
-    RunCounts {
-        looked_at: a.looked_at + b.looked_at,
-        transferred: a.transferred + b.transferred,
-        held: a.held + b.held,
-        waiting: a.waiting + b.waiting,
-        failed: a.failed + b.failed,
-        unfinished: a.unfinished + b.unfinished,
-    }
+    Ok((looked + claimed + sent, trouble))
 }
 
 /// Asks for disputes that no webhook told of. Those that cannot be read are asked for again later.

@@ -107,8 +107,18 @@ pub struct Lease {
 pub struct Preflighted {
     /// Which.
     pub payment_id: PaymentId,
+    /// When Stripe was first asked.
+    pub asked_at: DateTime<Utc>,
     /// What Stripe said.
     pub facts: Vec<Fact>,
+}
+
+impl Preflighted {
+    /// Whether it may be claimed by. What a machine had in hand when it fell asleep is no look right before a transfer; and a
+    /// clock that was set back since tells nothing of how old it is.
+    pub fn is_fresh(&self, max_age: Duration, now: DateTime<Utc>) -> bool {
+        (now - self.asked_at).to_std().is_ok_and(|age| age < max_age)
+    }
 }
 
 /// What claiming a payment came to.
@@ -234,6 +244,21 @@ pub struct RunCounts {
     pub failed: usize,
     /// Transfers that will be tried again, or whose outcome is not known yet.
     pub unfinished: usize,
+}
+
+impl std::ops::Add for RunCounts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            looked_at: self.looked_at + other.looked_at,
+            transferred: self.transferred + other.transferred,
+            held: self.held + other.held,
+            waiting: self.waiting + other.waiting,
+            failed: self.failed + other.failed,
+            unfinished: self.unfinished + other.unfinished,
+        }
+    }
 }
 
 /// The database.

@@ -82,6 +82,11 @@ thread_local! {
     static MAY_BLOCK: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Makes SQLite's calls right here from now on, on the calling thread: for one that has nothing else to do meanwhile.
+pub fn block_here() {
+    MAY_BLOCK.set(true);
+}
+
 /// Where SQLite's calls are made: on a thread that may be blocked. What comes from one stays there.
 pub(super) struct Blocking;
 
@@ -104,8 +109,16 @@ impl SpawnBlocking for Blocking {
 /// A transaction that does not belong to its caller.
 pub(super) type Work<T> = BoxFuture<'static, Result<T, TxError>>;
 
+/// Does a transaction to its end, also when its caller goes away; one that blocks here does not.
+pub(super) async fn to_its_end<T: Send + 'static>(work: Work<T>) -> Result<Result<T, TxError>, tokio::task::JoinError> {
+    if MAY_BLOCK.get() { Ok(work.await) } else { tokio::spawn(work).await }
+}
+
 /// Does a transaction of SQLite's as a whole on one thread that may be blocked, instead of changing threads with each statement.
 pub(super) async fn on_one_thread<T: Send + 'static>(work: Work<T>) -> Result<T, TxError> {
+    if MAY_BLOCK.get() {
+        return work.await;
+    }
     let runtime = tokio::runtime::Handle::current();
     let whole = move || {
         MAY_BLOCK.set(true);
@@ -175,7 +188,7 @@ macro_rules! tx {
                 }
             }
         });
-        $crate::store::db::TxError::outcome($doing, tokio::spawn(work).await)
+        $crate::store::db::TxError::outcome($doing, $crate::store::db::to_its_end(work).await)
     }};
 }
 

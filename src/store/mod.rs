@@ -46,6 +46,7 @@ use crate::ports::{
     Unprojected, UsedTokens,
 };
 use db::Db;
+pub use db::block_here;
 pub use migrate::SchemaState;
 use types::Timestamp;
 

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::storage::Claim;
+use crate::storage::{By, BySweep, Claim};
+use crate::stripe::Read;
 
-/// How long after it began a sweep may be gone by.
+/// How long after it was asked for a look at a charge may be gone by.
+pub const LOOK_MAX_AGE_MS: i64 = 120_000;
+/// And a sweep after it began.
 pub const SWEEP_MAX_AGE_MS: i64 = 60_000;
 /// What the platform keeps, in basis points.
 pub const FEE_BPS: i64 = 1_000;
@@ -75,8 +78,8 @@ pub struct Over {
 
 /// What the auditor is told besides Stripe's log.
 pub struct Witness<'a> {
-    /// Up to which event a charge had been read by who asked for its transfer, each time that such a request came in.
-    pub asked_after: &'a BTreeMap<String, Vec<usize>>,
+    /// How a charge had been read by who asked for its transfer, each time that such a request came in.
+    pub asked_after: &'a BTreeMap<String, Vec<Read>>,
     /// Intents to transfer that were committed.
     pub claims: &'a [Claim],
     /// Mentors who owed something, ever: what they are sent may be less.
@@ -157,8 +160,22 @@ impl Charge {
     }
 }
 
-/// How old a sweep may be when it is gone by: what the settings say, and as much as a clock is set wrong at a time.
-const OLDEST_SWEEP_MS: i64 = SWEEP_MAX_AGE_MS + 150_000;
+/// So much a clock is set wrong at a time.
+const WRONG_CLOCK_MS: i64 = 150_000;
+
+/// What Stripe had told the sweep that a claim went by; none where its charge was read. Either was a fresh look.
+fn went_by(by: By) -> Result<Option<Read>, String> {
+    let (swept, age_ms, max_age_ms) = match by {
+        By::Charge { age_ms: Some(age_ms) } => (None, age_ms, LOOK_MAX_AGE_MS),
+        By::Charge { age_ms: None } => return Err("without a look at its charge".into()),
+        By::Sweep(BySweep { read: Some(events), age_ms }) => (Some(Read::at_once(events)), age_ms, SWEEP_MAX_AGE_MS),
+        By::Sweep(BySweep { read: None, .. }) => return Err("by a sweep, and not all was ever listed".into()),
+    };
+    if age_ms > max_age_ms + WRONG_CLOCK_MS {
+        return Err(format!("by what Stripe had told {} s before", age_ms / 1_000));
+    }
+    Ok(swept)
+}
 
 /// What is promised of every transfer.
 fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<'_>) -> Result<(), String> {
@@ -173,17 +190,12 @@ fn may_be_transferred(id: &str, charge: &Charge, amount: i64, witness: &Witness<
     let claim = witness.claims.iter().rev().find(|claim| claim.charge == id);
     let claim = claim.ok_or_else(|| format!("{id} was transferred and never claimed"))?;
     let by_itself = witness.asked_after.get(id).map_or(&[][..], Vec::as_slice);
-    // One that was claimed by a sweep is judged by what Stripe told when that was begun, and the sweep was a fresh one.
-    let by_sweep = claim.by.map(|by| match by.read {
-        Some(read) if by.age_ms <= OLDEST_SWEEP_MS => Ok([read]),
-        Some(_) => Err(format!("{id} was claimed by a sweep that was begun {} s before", by.age_ms / 1_000)),
-        None => Err(format!("{id} was claimed by a sweep, and not all was ever listed")),
-    });
-    let by_sweep = by_sweep.transpose()?;
-    let reads = by_sweep.as_ref().map_or(by_itself, |read| &read[..]);
+    // One that was claimed by a sweep is judged by what Stripe told when that was begun.
+    let swept = went_by(claim.by).map_err(|how| format!("{id} was claimed {how}"))?;
+    let reads = swept.as_ref().map_or(by_itself, std::slice::from_ref);
     let may_be_less = witness.debtors.contains(&charge.mentor);
-    let verdict = |read: &usize| {
-        let (refunded, charged_back) = charge.at(*read);
+    let verdict = |read: &Read| {
+        let ((refunded, _), (_, charged_back)) = (charge.at(read.charge), charge.at(read.disputes));
         let due = share(charge.amount, refunded);
         // An event may have told of a later refund after the charge was read: then it is rightly less.
         let least = due.min(share(charge.amount, charge.refunded));

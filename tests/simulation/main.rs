@@ -40,9 +40,10 @@ fn backstage() -> Handle {
     BACKSTAGE.with(|runtime| runtime.handle().clone())
 }
 
-/// Keeps this thread, and all that it starts, on one processor: a life waits for its database all the time, and waking
-/// somebody on another processor costs more than what he was woken for.
+/// Keeps this thread, and all that it starts, on one processor, and has it do SQLite's work itself: a life waits for its
+/// database all the time, and waking somebody costs more than what he was woken for.
 fn settle_on(number: u64) {
+    payoutd::store::block_here();
     let mut allowed = sched_getaffinity(None).expect("the processors of this thread");
     let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
     let mine = all[usize::try_from(number).expect("few") % all.len()];
@@ -86,7 +87,11 @@ fn policy() -> Policy {
             ..MetadataNames::default()
         },
         admin_email: "admin@example.com".into(),
-        retry: RetryPolicy { absence_grace: Duration::from_secs(900), ..RetryPolicy::default() },
+        retry: RetryPolicy {
+            absence_grace: Duration::from_secs(900),
+            lease: Duration::from_millis(auditor::LOOK_MAX_AGE_MS.unsigned_abs()),
+            ..RetryPolicy::default()
+        },
         after: Default::default(),
         require_completion: false,
         cancellation: Default::default(),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use payoutd::domain::ids::IdempotencyKey;
 use payoutd::domain::outcome::Attempted;
 use payoutd::domain::triage::{Failure, Refusal};
-use payoutd::ports::{Called, ListPage, NewEvent, Outcome};
+use payoutd::ports::{Called, ListPage, NewEvent, Outcome, Preflighted};
 
 use crate::storage::Shared;
 
@@ -24,18 +25,21 @@ pub enum Mutation {
     EventKeptOnceAKind,
     /// A list that could not be read counts as one with nothing on it.
     ListFailureIsEmpty,
+    /// A look at a charge counts however old it is.
+    LookNeverTooOld,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
 
 impl Mutation {
-    pub const ALL: [Mutation; 6] = [
+    pub const ALL: [Mutation; 7] = [
         Mutation::KeyNotStable,
         Mutation::FlagNotRechecked,
         Mutation::UnknownIsFailed,
         Mutation::LeaseNotFenced,
         Mutation::EventKeptOnceAKind,
         Mutation::ListFailureIsEmpty,
+        Mutation::LookNeverTooOld,
     ];
 
     /// A life that shows it, as lives are now. Where they have changed, another one does.
@@ -43,7 +47,8 @@ impl Mutation {
         match self {
             Self::KeyNotStable | Self::FlagNotRechecked | Self::EventKeptOnceAKind | Self::ListFailureIsEmpty => 1,
             Self::UnknownIsFailed => 8,
-            Self::LeaseNotFenced => 13,
+            Self::LeaseNotFenced => 8,
+            Self::LookNeverTooOld => 1,
         }
     }
 
@@ -94,6 +99,14 @@ impl Mutation {
         let known =
             |event: &NewEvent| shared.sql.number("count(*)", &format!("webhook_events WHERE type = '{}'", event.kind));
         events.into_iter().filter(|event| known(event) == Some(0)).collect()
+    }
+
+    /// Lets looks at charges be of now.
+    pub fn looked_at(self, mut ready: Vec<Preflighted>, now: DateTime<Utc>) -> Vec<Preflighted> {
+        if self == Self::LookNeverTooOld {
+            ready.iter_mut().for_each(|look| look.asked_at = now);
+        }
+        ready
     }
 
     /// Hides the flags from the claim. Answers whose.

@@ -58,8 +58,17 @@ pub struct Claim {
     pub charge: String,
     /// After how many flags were set.
     pub flags: u64,
-    /// The sweep that it was claimed by, where its charge was not read: as Stripe saw it.
-    pub by: Option<BySweep>,
+    /// What it went by.
+    pub by: By,
+}
+
+/// What a claim went by, as Stripe saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Its charge was read so long before, by the daemon's clock; `None` where it never was.
+    Charge { age_ms: Option<i64> },
+    /// A sweep.
+    Sweep(BySweep),
 }
 
 /// Stripe's view of the sweep that a claim went by.
@@ -91,7 +100,7 @@ impl Shared {
     pub fn at_once<T>(&self, what: impl Future<Output = T>) -> T {
         let _backstage = self.backstage.enter();
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut what = std::pin::pin!(what);
+        let mut what = std::pin::pin!(tokio::task::unconstrained(what));
         loop {
             match what.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(done) => return done,
@@ -126,11 +135,13 @@ impl SimStore {
         done
     }
 
-    fn claimed(&self, operation: &Operation, by: Option<BySweep>) {
+    fn claimed(&self, operation: &Operation, by: Option<BySweep>, now: DateTime<Utc>) {
         if let Order::Transfer(order) = &operation.order
             && let Some(charge) = &order.source_transaction
         {
-            self.shared.stripe.lock().expect("no panic").was_claimed(self.daemon, charge.as_str());
+            let asked_ms = self.shared.stripe.lock().expect("no panic").was_claimed(self.daemon, charge.as_str());
+            let age_ms = asked_ms.map(|asked_ms| now.timestamp_millis() - asked_ms);
+            let by = by.map_or(By::Charge { age_ms }, By::Sweep);
             let flags = self.shared.flags.load(Ordering::SeqCst);
             let claim = Claim { charge: charge.as_str().to_owned(), flags, by };
             self.shared.claims.lock().expect("no panic").push(claim);
@@ -188,13 +199,17 @@ impl Store for SimStore {
         let shared = self.shared.clone();
         let claim = async {
             let unflagged = shared.mutation.map(|mutation| mutation.before_claim(&shared)).unwrap_or_default();
+            let ready = match shared.mutation {
+                Some(mutation) => mutation.looked_at(ready, now),
+                None => ready,
+            };
             let claimed = shared.database.claim(ready, lease, now).await;
             if let Some(mutation) = shared.mutation {
                 mutation.after_claim(&shared, &unflagged);
             }
             for claimed in claimed.iter().flatten() {
                 if let Claimed::Submit(operation) = claimed {
-                    self.claimed(operation, None);
+                    self.claimed(operation, None, now);
                 }
             }
             claimed
@@ -259,7 +274,7 @@ impl Sweeps for SimStore {
             }
             for claimed in picked.iter().flat_map(|picked| &picked.claimed) {
                 if let Claimed::Submit(operation) = claimed {
-                    self.claimed(operation, Some(by));
+                    self.claimed(operation, Some(by), now);
                 }
             }
             picked

@@ -21,17 +21,17 @@ use crate::time::Time;
 /// Stripe, and what is known of how it was read.
 pub struct Stripe {
     pub core: Core,
-    /// How many events there were when a daemon last read a charge.
-    read_at: BTreeMap<(u64, String), usize>,
-    /// And what its reading had been when its transfer was last claimed.
-    claimed_after: BTreeMap<String, usize>,
+    /// How a daemon last read a charge.
+    read_at: BTreeMap<(u64, String), Read>,
+    /// And how it had been read when its transfer was last claimed.
+    claimed_after: BTreeMap<String, Read>,
     /// The charge that was read last.
     pub just_read: Option<String>,
     /// The daemon that is about to ask for a transfer, or has asked for it.
     pub about_to_pay: Option<u64>,
-    /// Up to which event a charge had been read by who asked for its transfer, when that came in: what was carried out may
-    /// have come in long before.
-    pub asked_after: BTreeMap<String, Vec<usize>>,
+    /// How a charge had been read by who asked for its transfer, when that came in: what was carried out may have come in
+    /// long before.
+    pub asked_after: BTreeMap<String, Vec<Read>>,
     /// The lists that a daemon has asked for from the first page on, and how far it got.
     listed: BTreeMap<(u64, &'static str), Listing>,
     /// Requests that Stripe has begun, by number: they go on although their caller is gone, or sleeps.
@@ -73,11 +73,28 @@ impl Stripe {
         BySweep { read: oldest.map(|(events, _)| events), age_ms }
     }
 
-    /// A daemon has committed the intent to transfer a charge.
-    pub fn was_claimed(&mut self, daemon: u64, charge: &str) {
-        if let Some(read) = self.read_at.get(&(daemon, charge.to_owned())) {
-            self.claimed_after.insert(charge.to_owned(), *read);
+    /// A daemon reads a charge, or its disputes once more.
+    fn is_read(&mut self, daemon: u64, of: &ReadOf, now_ms: i64) {
+        let events = self.core.events().len();
+        match of {
+            ReadOf::Charge(charge) => {
+                let read = Read { charge: events, disputes: events, asked_ms: now_ms };
+                self.read_at.insert((daemon, charge.clone()), read);
+                self.just_read = Some(charge.clone());
+            }
+            ReadOf::Disputes(charge) => {
+                if let Some(read) = self.read_at.get_mut(&(daemon, charge.clone())) {
+                    read.disputes = events;
+                }
+            }
         }
+    }
+
+    /// A daemon has committed the intent to transfer a charge. Answers when it had asked for it.
+    pub fn was_claimed(&mut self, daemon: u64, charge: &str) -> Option<i64> {
+        let read = *self.read_at.get(&(daemon, charge.to_owned()))?;
+        self.claimed_after.insert(charge.to_owned(), read);
+        Some(read.asked_ms)
     }
 
     /// A daemon asks for the transfer of a charge. It has read the charge itself, or goes on with what another had claimed.
@@ -123,6 +140,29 @@ impl Stripe {
             None => running.outcome.expect("it was resumed"),
         }
     }
+}
+
+/// How a charge was read: after how many events it was itself, and its disputes, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Read {
+    pub charge: usize,
+    pub disputes: usize,
+    asked_ms: i64,
+}
+
+impl Read {
+    /// All of it was told at once.
+    pub fn at_once(events: usize) -> Read {
+        Read { charge: events, disputes: events, asked_ms: 0 }
+    }
+}
+
+/// What of a charge a request reads.
+enum ReadOf {
+    /// The charge itself, which says whether it was ever disputed.
+    Charge(String),
+    /// What became of its disputes.
+    Disputes(String),
 }
 
 /// A request that Stripe has and has not answered.
@@ -213,12 +253,10 @@ impl Wire {
             stripe.is_asked_for(self.daemon, charge);
         }
         let outcome = stripe.core.request(self.time.now_s(), request);
-        if let (Some(charge), Outcome::Answer(answer) | Outcome::HoldBack { answer, .. }) = (&read, &outcome)
+        if let (Some(of), Outcome::Answer(answer) | Outcome::HoldBack { answer, .. }) = (&read, &outcome)
             && answer.status == 200
         {
-            let events = stripe.core.events().len();
-            stripe.read_at.insert((self.daemon, charge.clone()), events);
-            stripe.just_read = Some(charge.clone());
+            stripe.is_read(self.daemon, of, self.time.now_ms());
         }
         outcome
     }
@@ -278,7 +316,7 @@ impl Exchange for Wire {
         if Instant::now() > deadline + STANDS {
             return Err(timeout());
         }
-        let charge = read_of(&request);
+        let of = read_of(&request);
         let list = list_of(&request).map(|(list, is_first)| {
             let events = self.stripe.lock().expect("no panic").core.events().len();
             (list, is_first, (events, self.time.now_ms()))
@@ -302,10 +340,8 @@ impl Exchange for Wire {
                     let whole = if let Hold::Ms(ms) = hold { i64::try_from(ms / 1_000).unwrap_or(0) } else { 0 };
                     let until_s = self.time.now_s() + whole;
                     // It is carried out later: what it tells is not older than this.
-                    if let Some(charge) = &charge {
-                        let mut stripe = self.stripe.lock().expect("no panic");
-                        let events = stripe.core.events().len();
-                        stripe.read_at.insert((self.daemon, charge.clone()), events);
+                    if let Some(of) = &of {
+                        self.stripe.lock().expect("no panic").is_read(self.daemon, of, self.time.now_ms());
                     }
                     let number = self.stripe.lock().expect("no panic").begins(ticket, until_s);
                     let _under_way = UnderWay { wire: self, number };
@@ -327,10 +363,18 @@ fn transfer_of(request: &sandbox::Request) -> Option<String> {
     fields.find(|(name, _)| asks && *name == "source_transaction").map(|(_, charge)| charge.to_owned())
 }
 
-/// The charge that a request reads.
-fn read_of(request: &sandbox::Request) -> Option<String> {
-    let charge = request.path.strip_prefix("/v1/charges/").map(str::to_owned);
-    charge.filter(|_| request.method == sandbox::Method::Get)
+/// What of a charge a request reads.
+fn read_of(request: &sandbox::Request) -> Option<ReadOf> {
+    if request.method != sandbox::Method::Get {
+        return None;
+    }
+    let charge = request.path.strip_prefix("/v1/charges/").map(|charge| ReadOf::Charge(charge.to_owned()));
+    let disputes = || {
+        let mut fields = request.query.split('&').filter_map(|field| field.split_once('='));
+        let (_, charge) = fields.find(|(name, _)| request.path == "/v1/disputes" && *name == "charge")?;
+        Some(ReadOf::Disputes(charge.to_owned()))
+    };
+    charge.or_else(disputes)
 }
 
 /// How long to wait, and whether the answer comes by then.

@@ -120,7 +120,7 @@ async fn a_claim_that_is_cut_leaves_nothing() {
     w.picks(later()).await;
     let proxy = Proxy::before(w.url()).await;
     let store = open(proxy.url());
-    let ready = vec![Preflighted { payment_id: w.payment_id("a").await, facts: Vec::new() }];
+    let ready = vec![Preflighted { payment_id: w.payment_id("a").await, asked_at: later(), facts: Vec::new() }];
     // The claim gets as far as this table, and waits.
     w.sql.run("BEGIN; LOCK TABLE operations IN ACCESS EXCLUSIVE MODE").await;
     let claim = tokio::spawn(async move { store.claim(ready, lease("one", later()), later()).await });

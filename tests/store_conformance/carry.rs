@@ -176,7 +176,7 @@ stories! {
         let claim = async |names: &[&str]| {
             let mut ready = Vec::new();
             for name in names {
-                ready.push(Preflighted { payment_id: w.payment_id(name).await, facts: Vec::new() });
+                ready.push(Preflighted { payment_id: w.payment_id(name).await, asked_at: later(), facts: Vec::new() });
             }
             w.store.claim(ready, lease("one", later()), later()).await.expect("claimed")
         };

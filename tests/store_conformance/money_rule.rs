@@ -12,7 +12,7 @@ use payoutd::ports::{AttemptRecord, Claimed, Outcome, Preflighted, Recorded, Sto
 use serde_json::json;
 
 use crate::events::{charge, dispute, hour, later, refund};
-use crate::world::{World, done, lease, minor, refused, stories, timeout};
+use crate::world::{World, done, lease, minor, policy, refused, stories, timeout};
 
 fn held(claimed: Claimed) -> String {
     match claimed {
@@ -119,6 +119,31 @@ stories! {
         assert_eq!(w.sql.count("operations").await, 0);
     }
 
+    /// Given a charge that was read before the machine slept, or by a clock that was set back since, when its payment is
+    /// claimed, then nothing of it counts, and it is read again.
+    async fn a_look_that_is_too_old_claims_nothing(w: World) {
+        w.paid_charges(&["a"]).await;
+        w.picks(later()).await;
+        let refunded = charge("a").set("amount_refunded", 10_000).told("charge.updated", later()).fact();
+        let payment_id = w.payment_id("a").await;
+        let claim = async |asked_at, facts: &[Fact]| {
+            let ready = vec![Preflighted { payment_id, asked_at, facts: facts.to_vec() }];
+            w.store.claim(ready, lease("one", later()), later()).await.expect("claimed").remove(0)
+        };
+        let age = TimeDelta::from_std(policy().retry.lease).unwrap();
+        for asked_at in [later() - age, later() - TimeDelta::hours(8), later() + TimeDelta::milliseconds(1)] {
+            for facts in [&[][..], std::slice::from_ref(&refunded)] {
+                let claimed = claim(asked_at, facts).await;
+                assert!(matches!(claimed, Claimed::Waits(_, Pause { why: WaitWhy::Preflight, .. })), "{claimed:?}");
+            }
+        }
+        assert_eq!((w.status("a").await.as_str(), w.sql.count("operations").await), ("pending", 0));
+        assert_eq!(w.picks_ready(later() + TimeDelta::hours(1)).await, ["a"]);
+
+        let just_before = later() - age + TimeDelta::milliseconds(1);
+        assert_eq!(held(claim(just_before, &[refunded]).await), "refunded");
+    }
+
     /// Given a picked payment, when the charge that is read right before says refunded or disputed, then nothing is sent.
     async fn the_preflight_stops_what_webhooks_did_not_tell(w: World) {
         w.paid_charges(&["a", "b", "c"]).await;
@@ -181,7 +206,7 @@ stories! {
         let other = w.another_store();
         let (mut submitted, mut contested) = (0, 0);
         for name in &names {
-            let ready = vec![Preflighted { payment_id: w.payment_id(name).await, facts: Vec::new() }];
+            let ready = vec![Preflighted { payment_id: w.payment_id(name).await, asked_at: later(), facts: Vec::new() }];
             let (one, two) = tokio::join!(
                 w.store.claim(ready.clone(), lease("one", later()), later()),
                 other.claim(ready, lease("two", later()), later()),
@@ -400,7 +425,7 @@ stories! {
         assert_eq!(w.picks_ready(later()).await, ["a"], "as far as the payment's row says");
         let mut ready = Vec::new();
         for name in ["a", "b"] {
-            ready.push(Preflighted { payment_id: w.payment_id(name).await, facts: Vec::new() });
+            ready.push(Preflighted { payment_id: w.payment_id(name).await, asked_at: later(), facts: Vec::new() });
         }
         let claimed = w.store.claim(ready, lease("one", later()), later()).await.expect("claimed");
         assert!(matches!(claimed.as_slice(), [Claimed::Taken(_), Claimed::Submit(_)]), "{claimed:?}");

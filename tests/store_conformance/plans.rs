@@ -266,7 +266,7 @@ async fn what_is_read_depends_on_what_is_due() {
     assert_eq!(picked.expect("picked").looked_at, 0);
     assert_reads_little("a pick of nothing", &read, 10);
 
-    let ready = |id| payoutd::ports::Preflighted { payment_id: PaymentId(id), facts: Vec::new() };
+    let ready = |id| payoutd::ports::Preflighted { payment_id: PaymentId(id), asked_at: later(), facts: Vec::new() };
     let batch = (1..=50).map(|n| ready(n * 10_000)).collect();
     let (claimed, read) = reading(&w, async |s| s.claim(batch, lease("one", later()), later()).await).await;
     let submitted = claimed.expect("claimed").len();

@@ -229,7 +229,7 @@ impl World {
     }
 
     pub async fn claims_with(&self, charge: &str, facts: Vec<Fact>, now: DateTime<Utc>) -> Claimed {
-        let ready = vec![Preflighted { payment_id: self.payment_id(charge).await, facts }];
+        let ready = vec![Preflighted { payment_id: self.payment_id(charge).await, asked_at: now, facts }];
         let mut claimed = self.store.claim(ready, lease("one", now), now).await.expect("claimed");
         assert_eq!(claimed.len(), 1);
         claimed.remove(0)

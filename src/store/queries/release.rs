@@ -183,6 +183,8 @@ pub(in crate::store) async fn claim(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Claimed>, TxError> {
+    // What was read too long ago is not even taken in: the payment is due again by now, and read anew.
+    let (ready, stale): (Vec<_>, Vec<_>) = ready.iter().partition(|read| read.is_fresh(policy.retry.lease, now));
     let ids: Vec<i64> = ready.iter().map(|p| p.payment_id.0).collect();
     let free = lock_if_free(conn, &ids).await?;
     let free_ids: HashSet<i64> = free.iter().map(|row| row.id).collect();
@@ -195,7 +197,7 @@ pub(in crate::store) async fn claim(
     debts::lock(conn, &mentors).await?;
     let cases = cases::load(conn, &rows).await?;
     let known_since = continuity::known_since(conn, now).await?;
-    let told = |id: PaymentId| ready.iter().find(|p| p.payment_id == id).map_or(&[][..], |p| &p.facts);
+    let told = |id: PaymentId| ready.iter().find(|p| p.payment_id == id).map_or(&[][..], |p| &p.facts[..]);
     let before = Before::load(conn, rows.iter().map(|row| row.id).collect()).await?;
     let known = rows.iter().map(|row| Known { told: told(PaymentId(row.id)), known_since, before: &before });
     let cases = rows.iter().zip(cases).zip(known);
@@ -203,6 +205,7 @@ pub(in crate::store) async fn claim(
     ledger::post(conn, &rows, policy, now).await?;
     let taken = ids.iter().filter(|id| rows.iter().all(|row| row.id != **id));
     claimed.extend(taken.map(|id| Claimed::Taken(PaymentId(*id))));
+    claimed.extend(stale.iter().map(|read| unlooked(read.payment_id, policy, now)));
     Ok(claimed)
 }
 
@@ -288,7 +291,7 @@ impl Known<'_> {
     }
 }
 
-/// It was picked before anybody knew that it has to be looked for: the next look does both.
+/// It was not looked at as it has to be: before anybody knew that it has to be looked for, or too long ago. The next look does.
 pub(super) fn unlooked(id: PaymentId, policy: &Policy, now: DateTime<Utc>) -> Claimed {
     let again = TimeDelta::from_std(policy.retry.preflight).unwrap_or(TimeDelta::MAX);
     Claimed::Waits(id, Pause { until: now + again, why: WaitWhy::Preflight })

@@ -11,6 +11,7 @@ use payoutd::ports::{Books, Store};
 
 use super::Play;
 use crate::auditor::Charge;
+use crate::storage::By;
 
 impl Play {
     /// No more faults, flags, holds and open disputes: what is due must come.
@@ -123,7 +124,7 @@ impl Play {
         self.mail_is_right()?;
         self.life.calls = self.stripe.lock().expect("no panic").calls;
         let claims = self.storage.claims.lock().expect("no panic");
-        self.life.by_sweep = claims.iter().filter(|claim| claim.by.is_some()).count() as u64;
+        self.life.by_sweep = claims.iter().filter(|claim| matches!(claim.by, By::Sweep(_))).count() as u64;
         Ok(())
     }
 
