@@ -32,6 +32,8 @@ pub enum Attempted {
     NotFound,
     /// A look-up, or the reading of the charge beforehand, failed; no request for a transfer left.
     NotAsked(Failure),
+    /// Its worker stopped before its turn came: nothing was asked of Stripe.
+    NotBegun,
     /// Not sent, because of what speaks against it by now, or because the amount due has changed.
     Withdrawn(String),
 }

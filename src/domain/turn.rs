@@ -40,6 +40,10 @@ pub(super) fn turn<'a>(
         Attempted::Failed(failure) => ctx.failed(failure),
         Attempted::NotFound => ctx.not_found(would_send),
         Attempted::NotAsked(failure) => Turn::On(ctx.again(failure, op.attempts, retry.preflight, op.maybe_done)),
+        Attempted::NotBegun => {
+            let failure = Failure::NotSent("its worker stopped before its turn came".into());
+            Turn::On(ctx.again(&failure, op.attempts, Duration::ZERO, op.maybe_done))
+        }
         Attempted::Withdrawn(why) => Turn::Undone(WITHDRAWN, why.clone()),
     }
 }

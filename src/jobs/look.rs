@@ -20,21 +20,21 @@ use crate::domain::release::Case;
 use crate::domain::sweep::Sweep;
 use crate::ports::{Picked, PickedBySweep, Preflighted, RunCounts, StoreError};
 
-/// A payment ready to be claimed, with its places.
-pub(super) type Ready = (Preflighted, Place);
+/// A payment ready to be claimed, with its place among what is not recorded yet.
+pub(super) type Ready = (Preflighted, OwnedSemaphorePermit);
 /// A transfer that was claimed and has no place yet; and its part of how many there may be.
 pub(super) type ToSend = (Operation, OwnedSemaphorePermit);
 
-/// What a payment takes up on its way, from before its charge is read.
+/// What a call takes up.
 pub(super) struct Place {
-    /// Among the calls under way; free once the last of its calls has ended.
+    /// Among the calls under way.
     pub call: OwnedSemaphorePermit,
     /// Among what is not recorded yet: should recording be slower than the calls, those wait.
     pub record: OwnedSemaphorePermit,
 }
 
-/// Outcomes that may wait to be recorded, beside the calls under way.
-const UNRECORDED: usize = 200;
+/// Payments that may wait to be claimed or recorded, beside the calls under way.
+const BETWEEN_CALLS: usize = 200;
 
 /// The places of a run.
 #[derive(Clone)]
@@ -46,20 +46,23 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn of(concurrency: usize) -> Self {
         let semaphore = |places| Arc::new(Semaphore::new(places));
-        Self { calls: semaphore(concurrency), records: semaphore(concurrency + UNRECORDED) }
+        Self { calls: semaphore(concurrency), records: semaphore(concurrency + BETWEEN_CALLS) }
     }
 
     /// Waits for one. `None` only if they were closed, which they never are.
     pub(super) async fn take(&self) -> Option<Place> {
-        let record = self.records.clone().acquire_owned().await.ok()?;
-        let call = self.calls.clone().acquire_owned().await.ok()?;
-        Some(Place { call, record })
+        self.next_call(self.records.clone().acquire_owned().await.ok()?).await
+    }
+
+    /// Waits for the next call of what has its place already. Who waits first comes first, and only one payment at a time
+    /// waits for its first call: so a transfer waits for about one call of another's.
+    pub(super) async fn next_call(&self, record: OwnedSemaphorePermit) -> Option<Place> {
+        Some(Place { call: self.calls.clone().acquire_owned().await.ok()?, record })
     }
 }
 
-/// Picks batch after batch until nothing is due, and has the charges read. A payment gets its place among the calls under
-/// way before its charge is read, so that the transfer follows the reading at once. Answers also why what was ready waits,
-/// where a sweep failed.
+/// Picks batch after batch until nothing is due, and has the charges read. Answers also why what was ready waits, where a
+/// sweep failed.
 pub(super) async fn look(
     jobs: &Arc<Jobs>,
     known_since: DateTime<Utc>,
@@ -212,6 +215,7 @@ async fn read_charge(
     place: Place,
 ) -> bool {
     let (payment_id, asked_at) = (case.payment.id, jobs.clock.now());
+    let Place { call, record } = place;
     let read = match &charge_id {
         Some(charge_id) => preflight(&jobs, charge_id).await,
         None => preflight_asked(&jobs, &case).await,
@@ -220,8 +224,10 @@ async fn read_charge(
         Ok(facts) if lost => look_for_transfers(&jobs, &case).await.map(|found| [facts, found].concat()),
         read => read,
     };
+    // Others may call while this one is claimed.
+    drop(call);
     match read {
-        Ok(facts) => to_claim.send((Preflighted { payment_id, asked_at, facts }, place)).await.is_ok(),
+        Ok(facts) => to_claim.send((Preflighted { payment_id, asked_at, facts }, record)).await.is_ok(),
         Err(unread) => {
             let failure = unread.failure;
             tracing::warn!(payment.id = payment_id.0, error = failure.message(), "its charge cannot be read; it waits");

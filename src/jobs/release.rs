@@ -126,7 +126,7 @@ async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreE
     let places = Places::of(jobs.settings.concurrency);
     let looking = look(jobs, known_since, to_claim, to_send, places.clone());
     let (looked, claimed, sent) =
-        tokio::join!(looking, claim_and_submit(jobs, ready), submit_claimed(jobs, sending, places));
+        tokio::join!(looking, claim_and_submit(jobs, ready, places.clone()), submit_claimed(jobs, sending, places));
     let ((looked, trouble), claimed) = (looked?, claimed?);
     // After the transfers, which may have brought what is to be withdrawn.
     withdrawals::pay_out(jobs).await?;
@@ -147,7 +147,11 @@ pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), 
 }
 
 /// Claims what is ready in one transaction, has it submitted, and goes on claiming while calls are under way.
-async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) -> Result<RunCounts, StoreError> {
+async fn claim_and_submit(
+    jobs: &Arc<Jobs>,
+    mut ready: mpsc::Receiver<Ready>,
+    places: Places,
+) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let mut calls = FuturesUnordered::new();
     let mut batch = Vec::new();
@@ -164,22 +168,26 @@ async fn claim_and_submit(jobs: &Arc<Jobs>, mut ready: mpsc::Receiver<Ready>) ->
                     batch.clear();
                     continue;
                 }
-                let (preflighted, places): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+                let (preflighted, records): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 let operations = claim(jobs, preflighted, &mut counts).await.unwrap_or_else(|error| {
                     failed = Some(error);
                     Vec::new()
                 });
-                for (operation, place) in operations.into_iter().zip(places) {
-                    let jobs = jobs.clone();
-                    calls.push(tokio::spawn(async move { submit_in(place, &jobs, operation).await }));
+                for (operation, record) in operations.into_iter().zip(records) {
+                    let (jobs, places) = (jobs.clone(), places.clone());
+                    calls.push(tokio::spawn(async move {
+                        // Never closed; and if it were, the rescuer would take it up.
+                        let place = places.next_call(record).await?;
+                        Some(submit_in(place, &jobs, operation).await)
+                    }));
                 }
             }
-            Some(recorded) = calls.next() => count(&mut counts, recorded.ok()),
+            Some(recorded) = calls.next() => count(&mut counts, recorded.ok().flatten()),
         }
     }
     while let Some(recorded) = calls.next().await {
         jobs.pulse.works(Loop::Release);
-        count(&mut counts, recorded.ok());
+        count(&mut counts, recorded.ok().flatten());
     }
     failed.map_or(Ok(counts), Err)
 }

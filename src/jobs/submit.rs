@@ -17,10 +17,14 @@ use crate::ports::{AttemptRecord, Called, Outcome, Reclaimed, Recorded, StoreErr
 /// The calls made for an operation, and what they came to.
 type Tried = (Vec<AttemptRecord>, Attempted);
 
-/// Sends an operation that was just claimed, and has its outcome recorded while others are sent in its place.
+/// Sends an operation that was just claimed, and has its outcome recorded while others are sent in its place. One whose
+/// turn comes when the daemon stops is handed back.
 pub(super) async fn submit_in(place: Place, jobs: &Jobs, operation: Operation) -> Recorded {
     let Place { call, record } = place;
-    let (attempts, attempted) = send(jobs, &operation).await;
+    let (attempts, attempted) = match jobs.stop.is_cancelled() {
+        true => (Vec::new(), Attempted::NotBegun),
+        false => send(jobs, &operation).await,
+    };
     drop(call);
     let recorded = finish(jobs, Outcome { operation, attempts, attempted }).await;
     drop(record);

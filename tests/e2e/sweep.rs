@@ -105,6 +105,31 @@ on_both_databases! {
         assert_eq!(town.sql.count("ledger_journals WHERE kind = 'transfer'").await, 300);
     }
 
+    /// Given transfers that were claimed ahead of their turn, when the daemon is told to stop, then they are handed back, known
+    /// not to be sent, and paid once after the next start.
+    async fn a_stop_hands_back_what_was_claimed_ahead(db: TestDb) {
+        let plan = Town::plan().with("stripe.concurrency", 2).with("stripe.call_timeout", "\"5s\"");
+        let mut town = sweeping(plan, db).await;
+        let bookings = ["B-1", "B-2", "B-3", "B-4", "B-5", "B-6"];
+        due(&town, &bookings).await;
+        town.sandbox.add_fault(FaultRule::always(FaultMatch::transfers(), Fault::Delay { ms: 1_500 }));
+        let _ended_by_the_stop = town.house().begin_run();
+        let fired = || usize::try_from(town.sandbox.faults()[0].fired).expect("few");
+        let claimed = async || town.sql.count("operations").await;
+        town.until("two are on the wire and more are claimed", async || fired() == 2 && claimed().await > 2).await;
+        assert!(town.take_house().close().await, "within its grace");
+        assert_eq!(town.sandbox.books().transfers.len(), 2, "none was begun after the stop");
+        assert_eq!(town.sql.count("operations WHERE state = 'confirmed'").await, 2);
+        let handed_back = "operations WHERE state = 'planned' AND NOT maybe_done AND lease_until IS NULL AND attempts = 0";
+        assert_eq!(town.sql.count(handed_back).await + 2, town.sql.count("operations").await);
+        town.sandbox.clear_faults();
+        town.start().await;
+        for booking in bookings {
+            town.paid_once(booking, 9_000).await;
+        }
+        assert_eq!(town.sandbox.books().duplicates, 0);
+    }
+
     /// Given a list that cannot be read, when a run is due, then nothing is paid by that sweep, whatever is wrong; once all
     /// lists are read, it is paid once.
     async fn a_sweep_that_fails_pays_nothing(db: TestDb) {

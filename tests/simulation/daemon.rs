@@ -47,6 +47,9 @@ pub struct Daemon {
     deliveries: Vec<(String, JoinHandle<Result<(), StoreError>>)>,
     /// Nothing goes on in it, as in a machine that sleeps.
     pub is_frozen: bool,
+    /// It was told to stop, and ends what is under way.
+    pub is_stopping: bool,
+    stop: CancellationToken,
     /// Time that passed while it was frozen.
     behind_ms: u64,
 }
@@ -76,6 +79,7 @@ impl Daemon {
             Some(mutation) => Arc::new(Mutated { client, mutation }),
             None => Arc::new(client),
         };
+        let stop = CancellationToken::new();
         let parts = Parts {
             chores: Arc::new(storage.database.clone()),
             store: Arc::new(SimStore { daemon: number, shared: storage, chance: Mutex::new(chance.split()) }),
@@ -84,7 +88,7 @@ impl Daemon {
             clock: clock.clone(),
             policy,
             settings: self::settings(number, preflight),
-            stop: CancellationToken::new(),
+            stop: stop.clone(),
         };
         let (jobs, inbox) = runtime.block_on(async {
             let tasks = TaskTracker::new();
@@ -101,6 +105,8 @@ impl Daemon {
             clock,
             deliveries: Vec::new(),
             is_frozen: false,
+            is_stopping: false,
+            stop,
             behind_ms: 0,
         }
     }
@@ -151,6 +157,12 @@ impl Daemon {
         let runtime = self.runtime.as_ref().expect("alive");
         let done: Vec<(String, JoinHandle<_>)> = done;
         done.into_iter().map(|(id, handle)| (id, matches!(runtime.block_on(handle), Ok(Ok(()))))).collect()
+    }
+
+    /// As `systemctl stop` does it.
+    pub fn stops(&mut self) {
+        self.is_stopping = true;
+        self.stop.cancel();
     }
 
     /// The process is gone. Answers the events whose senders heard nothing.

@@ -136,6 +136,7 @@ fn add(sum: Life, life: Life) -> Life {
         transfers: sum.transfers + life.transfers,
         calls: sum.calls + life.calls,
         kills: sum.kills + life.kills,
+        stops: sum.stops + life.stops,
         by_sweep: sum.by_sweep + life.by_sweep,
         trace: Vec::new(),
     }
@@ -152,12 +153,13 @@ fn nothing_is_paid_twice_and_nothing_is_lost() {
     let life =
         live(first, seeds, number("PAYOUTD_SIM_THREADS", 2), seeds > SEEDS).unwrap_or_else(|why| panic!("{why}"));
     println!(
-        "{seeds} seeds from {first}: {} payments, {} transfers ({} by sweep), {} calls to Stripe, {} daemons killed, {} s; no violation",
+        "{seeds} seeds from {first}: {} payments, {} transfers ({} by sweep), {} calls to Stripe, {} daemons killed, {} stopped, {} s; no violation",
         life.payments,
         life.transfers,
         life.by_sweep,
         life.calls,
         life.kills,
+        life.stops,
         began.elapsed().as_secs()
     );
 }

@@ -35,6 +35,7 @@ pub struct Life {
     pub transfers: u64,
     pub calls: u64,
     pub kills: u64,
+    pub stops: u64,
     /// Intents that were committed by a sweep.
     pub by_sweep: u64,
     pub trace: Vec<String>,
@@ -371,14 +372,34 @@ impl Play {
             return;
         }
         let index = self.chance.index(self.daemons.len());
+        let daemon = &mut self.daemons[index];
+        if !daemon.is_stopping && self.chance.permille(400) {
+            daemon.stops();
+            let number = daemon.number;
+            self.life.stops += 1;
+            self.notes(format!("daemon {number} is told to stop"));
+            return;
+        }
+        self.life.kills += 1;
+        self.notes("a daemon is killed".into());
+        self.is_gone(index);
+    }
+
+    /// Who brought it events and heard nothing brings them again.
+    fn is_gone(&mut self, index: usize) {
         let now = self.time.now_ms();
         for event in self.daemons.remove(index).dies() {
             self.on_the_way.push_back((now + 60_000, event));
         }
-        self.life.kills += 1;
-        self.notes("a daemon is killed".into());
         if self.daemons.is_empty() {
             self.starts();
+        }
+    }
+
+    /// The time is over that a daemon has to stop.
+    fn those_told_to_stop_are_gone(&mut self) {
+        while let Some(index) = self.daemons.iter().position(|daemon| daemon.is_stopping) {
+            self.is_gone(index);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use payoutd::domain::matter::Matter;
+use payoutd::domain::operation::OperationState;
 use payoutd::domain::outcome::Attempted;
 use payoutd::domain::rescue::Step;
 use payoutd::ports::{Outcome, Recorded, Store};
@@ -56,6 +57,22 @@ stories! {
         assert_eq!(w.sql.value("error_code", "operations").await, json!("absent"));
         assert!(w.picks_ready(now).await.is_empty());
         assert_eq!((w.status("a").await.as_str(), w.hold_reasons("a").await.as_str()), ("held", "flagged"));
+    }
+
+    /// Given a claim whose worker stopped before its turn came, then another has it at once: under the same key, known not to
+    /// have been sent, and withdrawn where something speaks against it by then.
+    async fn what_was_never_begun_is_due_at_once(w: World) {
+        let op = w.payment_on_the_wire("a").await;
+        let next = w.writes(&op, Attempted::NotBegun, later()).await.next;
+        assert_eq!((next.state, next.attempts), (OperationState::Planned, 0));
+        let taken = w.store.reclaim(10, lease("two", later()), later()).await.expect("taken up");
+        let operation = &taken[0].operation;
+        assert_eq!((&taken[0].step, &operation.key, operation.maybe_done), (&Step::Send, &op.key, false));
+        w.writes(operation, Attempted::NotBegun, later()).await;
+        w.person_runs("UPDATE payments SET dispute_requested = true").await;
+        let taken = w.store.reclaim(10, lease("three", later()), later()).await.expect("taken up");
+        assert!(matches!(taken[0].step, Step::Withdraw(_)), "{:?}", taken[0].step);
+        assert!(w.emails().await.is_empty());
     }
 
     /// Given a transfer that was concluded to be absent, and that Stripe carries out after all, then nothing else is sent: it is

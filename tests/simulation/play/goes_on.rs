@@ -68,6 +68,7 @@ impl Play {
 
     /// Time passes, and everybody is kicked: it is another minute.
     pub fn passes(&mut self, ms: i64) -> Result<(), String> {
+        self.those_told_to_stop_are_gone();
         self.time.passes(ms);
         self.stripe.lock().expect("no panic").goes_on(self.time.now_s());
         for daemon in &mut self.daemons {
