@@ -299,7 +299,12 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
         },
         catch_up: CatchUpSettings { interval: config.catch_up.interval, max_age: config.catch_up.max_age },
         reconcile_days: config.reconcile.days,
-        sweep: sweep_settings(config, stripe),
+        sweep: SweepSettings {
+            preflight: config.release.preflight,
+            max_age: config.release.sweep_max_age,
+            overlap: config.release.sweep_overlap,
+        },
+        ahead: ahead(config, stripe),
         onboarding: OnboardingSettings {
             account_type: config.onboarding.account_type,
             country: config.onboarding.country.clone(),
@@ -309,16 +314,11 @@ fn job_settings(config: &Config, stripe: &StripeParts, mail: &MailParts) -> Resu
     })
 }
 
-fn sweep_settings(config: &Config, stripe: &StripeParts) -> SweepSettings {
-    // What is claimed is sent well within its lease: at the pace that is set, and not long after it has its place.
+/// How many payments may be on their way to being sent. What is claimed is sent well within its lease: at the pace that is set,
+/// and not long after it has its place.
+fn ahead(config: &Config, stripe: &StripeParts) -> usize {
     let within_lease = u64::from(stripe.requests_per_second).saturating_mul(config.rescue.lease.as_secs()) / 4;
-    let most = (2 * config.release.batch_size).min(2 * stripe.concurrency);
-    SweepSettings {
-        preflight: config.release.preflight,
-        max_age: config.release.sweep_max_age,
-        overlap: config.release.sweep_overlap,
-        ahead: usize::try_from(u64::from(most).min(within_lease).max(1)).unwrap_or(1),
-    }
+    usize::try_from(u64::from(2 * stripe.concurrency).min(within_lease).max(1)).unwrap_or(1)
 }
 
 /// Our client for Stripe's API.

@@ -20,12 +20,20 @@ use crate::domain::release::Case;
 use crate::domain::sweep::Sweep;
 use crate::ports::{Picked, PickedBySweep, Preflighted, RunCounts, StoreError};
 
-/// A payment ready to be claimed, with its place among what is not recorded yet.
+/// A payment ready to be claimed; and its part of how many may be on their way to being sent.
 pub(super) type Ready = (Preflighted, OwnedSemaphorePermit);
-/// A transfer that was claimed and has no place yet; and its part of how many there may be.
+/// An operation that was claimed and has no place yet; and its part of how many.
 pub(super) type ToSend = (Operation, OwnedSemaphorePermit);
 
-/// What a call takes up.
+/// What a reading takes up.
+struct Reading {
+    /// Among the calls under way.
+    call: OwnedSemaphorePermit,
+    /// Among what is on its way to being sent.
+    ahead: OwnedSemaphorePermit,
+}
+
+/// What an operation takes up that is sent.
 pub(super) struct Place {
     /// Among the calls under way.
     pub call: OwnedSemaphorePermit,
@@ -33,8 +41,8 @@ pub(super) struct Place {
     pub record: OwnedSemaphorePermit,
 }
 
-/// Payments that may wait to be claimed or recorded, beside the calls under way.
-const BETWEEN_CALLS: usize = 200;
+/// Outcomes that may wait to be recorded, beside the calls under way.
+const UNRECORDED: usize = 200;
 
 /// The places of a run.
 #[derive(Clone)]
@@ -46,18 +54,18 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn of(concurrency: usize) -> Self {
         let semaphore = |places| Arc::new(Semaphore::new(places));
-        Self { calls: semaphore(concurrency), records: semaphore(concurrency + BETWEEN_CALLS) }
+        Self { calls: semaphore(concurrency), records: semaphore(concurrency + UNRECORDED) }
     }
 
     /// Waits for one. `None` only if they were closed, which they never are.
     pub(super) async fn take(&self) -> Option<Place> {
-        self.next_call(self.records.clone().acquire_owned().await.ok()?).await
+        let record = self.records.clone().acquire_owned().await.ok()?;
+        Some(Place { call: self.call().await?, record })
     }
 
-    /// Waits for the next call of what has its place already. Who waits first comes first, and only one payment at a time
-    /// waits for its first call: so a transfer waits for about one call of another's.
-    pub(super) async fn next_call(&self, record: OwnedSemaphorePermit) -> Option<Place> {
-        Some(Place { call: self.calls.clone().acquire_owned().await.ok()?, record })
+    /// Waits for a call. Who waits first comes first.
+    async fn call(&self) -> Option<OwnedSemaphorePermit> {
+        self.calls.clone().acquire_owned().await.ok()
     }
 }
 
@@ -76,7 +84,7 @@ pub(super) async fn look(
         to_claim,
         to_send,
         places,
-        ahead: Arc::new(Semaphore::new(jobs.settings.sweep.ahead)),
+        ahead: Arc::new(Semaphore::new(jobs.settings.ahead)),
         sweeper: Sweeper::default(),
         reading: JoinSet::new(),
         counts: RunCounts::default(),
@@ -99,7 +107,7 @@ struct Look<'a> {
     to_claim: mpsc::Sender<Ready>,
     to_send: mpsc::Sender<ToSend>,
     places: Places,
-    /// What may be claimed and not sent yet.
+    /// What may be read or claimed, and not sent yet.
     ahead: Arc<Semaphore>,
     sweeper: Sweeper,
     reading: JoinSet<bool>,
@@ -154,7 +162,7 @@ impl Look<'_> {
     /// Claims as it picks, and hands on what was claimed. What is left is to be read.
     async fn by_sweep(&mut self, sweep: Sweep, limit: usize) -> Result<Picked, StoreError> {
         let jobs = self.jobs;
-        let limit = limit.min(jobs.settings.sweep.ahead.div_ceil(2)).max(1);
+        let limit = limit.min(jobs.settings.ahead.div_ceil(2)).max(1);
         let room = u32::try_from(limit).unwrap_or(u32::MAX);
         // Never closed; and if it were, the charges would be read.
         let Ok(mut room) = self.ahead.clone().acquire_many_owned(room).await else { return self.pick(limit).await };
@@ -190,15 +198,23 @@ impl Look<'_> {
     async fn read(&mut self, ready: Vec<(Option<ChargeId>, Case)>) {
         let jobs = self.jobs;
         for (charge_id, case) in ready {
-            // Never closed; and if it were, the payment would be looked at again.
-            let Some(place) = self.places.take().await else { break };
-            // Waiting for the place may have taken long. What was picked is looked at again after the next start.
+            // Never closed; and if they were, the payment would be looked at again.
+            let Ok(ahead) = self.ahead.clone().acquire_owned().await else { break };
+            let Some(call) = self.places.call().await else { break };
+            // Waiting for them may have taken long. What was picked is looked at again after the next start.
             if jobs.stop.is_cancelled() {
                 break;
             }
             let now = jobs.clock.now();
             let lost = to_be_looked_for(&case.payment, self.known_since, jobs.policy.retry.key_max_age, now);
-            self.reading.spawn(read_charge(jobs.clone(), charge_id, case, lost, self.to_claim.clone(), place));
+            self.reading.spawn(read_charge(
+                jobs.clone(),
+                charge_id,
+                case,
+                lost,
+                self.to_claim.clone(),
+                Reading { call, ahead },
+            ));
         }
     }
 }
@@ -212,10 +228,10 @@ async fn read_charge(
     case: Case,
     lost: bool,
     to_claim: mpsc::Sender<Ready>,
-    place: Place,
+    takes: Reading,
 ) -> bool {
     let (payment_id, asked_at) = (case.payment.id, jobs.clock.now());
-    let Place { call, record } = place;
+    let Reading { call, ahead } = takes;
     let read = match &charge_id {
         Some(charge_id) => preflight(&jobs, charge_id).await,
         None => preflight_asked(&jobs, &case).await,
@@ -227,7 +243,7 @@ async fn read_charge(
     // Others may call while this one is claimed.
     drop(call);
     match read {
-        Ok(facts) => to_claim.send((Preflighted { payment_id, asked_at, facts }, record)).await.is_ok(),
+        Ok(facts) => to_claim.send((Preflighted { payment_id, asked_at, facts }, ahead)).await.is_ok(),
         Err(unread) => {
             let failure = unread.failure;
             tracing::warn!(payment.id = payment_id.0, error = failure.message(), "its charge cannot be read; it waits");

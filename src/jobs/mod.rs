@@ -85,6 +85,8 @@ pub struct Settings {
     pub catch_up: CatchUpSettings,
     /// How payments are looked at right before they are paid.
     pub sweep: SweepSettings,
+    /// Payments that may be read or claimed, and not sent yet.
+    pub ahead: usize,
     /// What Stripe has to know of the platform when a mentor is onboarded.
     pub onboarding: OnboardingSettings,
 }

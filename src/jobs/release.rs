@@ -15,7 +15,7 @@ use crate::domain::breaker::Side;
 use crate::domain::ids::{ChargeId, PaymentId, RunId};
 use crate::domain::operation::{Operation, OperationState};
 use crate::domain::outcome::PaymentNext;
-use crate::ports::{Claimed, Preflighted, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
+use crate::ports::{Claimed, Recorded, RunCounts, RunOutcome, StoreError, Trigger};
 
 /// How often to show a sign of life while no run is wanted.
 const IDLE: Duration = Duration::from_secs(30);
@@ -122,11 +122,11 @@ async fn release(jobs: &Arc<Jobs>) -> Result<(RunCounts, Option<String>), StoreE
         onboarding::schedule(jobs).await?;
     }
     let (to_claim, ready) = mpsc::channel(jobs.settings.batch_size);
-    let (to_send, sending) = mpsc::channel(jobs.settings.sweep.ahead);
+    let (to_send, sending) = mpsc::channel(jobs.settings.ahead);
     let places = Places::of(jobs.settings.concurrency);
-    let looking = look(jobs, known_since, to_claim, to_send, places.clone());
+    let looking = look(jobs, known_since, to_claim, to_send.clone(), places.clone());
     let (looked, claimed, sent) =
-        tokio::join!(looking, claim_and_submit(jobs, ready, places.clone()), submit_claimed(jobs, sending, places));
+        tokio::join!(looking, claim_ready(jobs, ready, to_send), submit_claimed(jobs, sending, places));
     let ((looked, trouble), claimed) = (looked?, claimed?);
     // After the transfers, which may have brought what is to be withdrawn.
     withdrawals::pay_out(jobs).await?;
@@ -146,53 +146,32 @@ pub(super) async fn read_disputes(jobs: &Jobs, charge: &ChargeId) -> Result<(), 
     }
 }
 
-/// Claims what is ready in one transaction, has it submitted, and goes on claiming while calls are under way.
-async fn claim_and_submit(
+/// Claims what is ready in one transaction, and hands it on.
+async fn claim_ready(
     jobs: &Arc<Jobs>,
     mut ready: mpsc::Receiver<Ready>,
-    places: Places,
+    to_send: mpsc::Sender<ToSend>,
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
-    let mut calls = FuturesUnordered::new();
     let mut batch = Vec::new();
-    let mut failed = None;
-    while failed.is_none() {
+    while ready.recv_many(&mut batch, jobs.settings.batch_size).await > 0 {
         jobs.pulse.works(Loop::Release);
-        tokio::select! {
-            biased;
-            taken = ready.recv_many(&mut batch, jobs.settings.batch_size) => {
-                if taken == 0 {
-                    break;
-                }
-                if jobs.stop.is_cancelled() {
-                    batch.clear();
-                    continue;
-                }
-                let (preflighted, records): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-                let operations = claim(jobs, preflighted, &mut counts).await.unwrap_or_else(|error| {
-                    failed = Some(error);
-                    Vec::new()
-                });
-                for (operation, record) in operations.into_iter().zip(records) {
-                    let (jobs, places) = (jobs.clone(), places.clone());
-                    calls.push(tokio::spawn(async move {
-                        // Never closed; and if it were, the rescuer would take it up.
-                        let place = places.next_call(record).await?;
-                        Some(submit_in(place, &jobs, operation).await)
-                    }));
-                }
-            }
-            Some(recorded) = calls.next() => count(&mut counts, recorded.ok().flatten()),
+        if jobs.stop.is_cancelled() {
+            batch.clear();
+            continue;
+        }
+        let (preflighted, ahead): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let now = jobs.clock.now();
+        let claimed = jobs.store.claim(preflighted, jobs.lease(now), now).await?;
+        for to_be_sent in to_submit(jobs, claimed, &mut counts).into_iter().zip(ahead) {
+            // Gone only with the run itself; then the rescuer takes it up.
+            let _ = to_send.send(to_be_sent).await;
         }
     }
-    while let Some(recorded) = calls.next().await {
-        jobs.pulse.works(Loop::Release);
-        count(&mut counts, recorded.ok().flatten());
-    }
-    failed.map_or(Ok(counts), Err)
+    Ok(counts)
 }
 
-/// Sends what was claimed as it was picked, as places come free.
+/// Sends what was claimed, as places come free.
 async fn submit_claimed(jobs: &Arc<Jobs>, mut claimed: mpsc::Receiver<ToSend>, places: Places) -> RunCounts {
     let mut counts = RunCounts::default();
     let mut calls = FuturesUnordered::new();
@@ -212,16 +191,6 @@ async fn submit_claimed(jobs: &Arc<Jobs>, mut claimed: mpsc::Receiver<ToSend>, p
         count(&mut counts, recorded.ok());
     }
     counts
-}
-
-async fn claim(
-    jobs: &Jobs,
-    preflighted: Vec<Preflighted>,
-    counts: &mut RunCounts,
-) -> Result<Vec<Operation>, StoreError> {
-    let now = jobs.clock.now();
-    let claimed = jobs.store.claim(preflighted, jobs.lease(now), now).await?;
-    Ok(to_submit(jobs, claimed, counts))
 }
 
 /// What is to be sent of what was claimed; the rest is counted.

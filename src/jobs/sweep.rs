@@ -36,8 +36,6 @@ pub struct SweepSettings {
     pub max_age: Duration,
     /// So far back it begins before the end of the last one: Stripe's lists may lag, and clocks differ.
     pub overlap: Duration,
-    /// Payments that may be claimed and not sent yet.
-    pub ahead: usize,
 }
 
 /// What a run may go by.

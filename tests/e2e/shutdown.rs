@@ -33,6 +33,7 @@ on_both_databases! {
         let handed_back = "operations WHERE state = 'planned' AND NOT maybe_done AND lease_until IS NULL AND attempts = 0";
         let others = town.sql.count("operations WHERE state <> 'confirmed'").await;
         assert_eq!(town.sql.count(handed_back).await, others);
+        assert!(others <= 4, "twice as many as may be called at once are on their way, at most: {others}");
         town.sandbox.clear_faults();
         town.start().await;
         town.leases_run_out().await;

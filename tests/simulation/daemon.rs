@@ -192,8 +192,8 @@ fn settings(number: u64, preflight: Preflight) -> Settings {
             preflight,
             max_age: Duration::from_millis(SWEEP_MAX_AGE_MS.unsigned_abs()),
             overlap: Duration::from_secs(600),
-            ahead: 6,
         },
+        ahead: 6,
         onboarding: OnboardingSettings {
             account_type: AccountType::Express,
             country: None,

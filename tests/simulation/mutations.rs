@@ -46,9 +46,8 @@ impl Mutation {
     pub fn seen_in(self) -> u64 {
         match self {
             Self::KeyNotStable | Self::FlagNotRechecked | Self::EventKeptOnceAKind | Self::ListFailureIsEmpty => 1,
-            Self::UnknownIsFailed => 8,
-            Self::LeaseNotFenced => 8,
             Self::LookNeverTooOld => 1,
+            Self::UnknownIsFailed | Self::LeaseNotFenced => 8,
         }
     }
 
