@@ -5,6 +5,8 @@ mod support;
 
 #[path = "store_conformance/events.rs"]
 mod events;
+#[path = "store_conformance/scans.rs"]
+mod scans;
 #[path = "store_conformance/sql.rs"]
 mod sql;
 #[path = "store_conformance/world.rs"]

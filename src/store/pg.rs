@@ -14,17 +14,6 @@ use super::db::TxError;
 use super::types::{Instant, Timestamp};
 use crate::ports::{Kept, NewEvent, StoreError};
 
-/// Writes journals from a JSON text, at a time.
-const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
-    SELECT j.key, j.payment_id, j.payout_id, j.kind, $2 FROM json_to_recordset($1::json) \
-        AS j (key text, payment_id bigint, payout_id text, kind text)";
-
-/// Writes the entries of journals that were just written, from a JSON text.
-const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
-    SELECT j.id, e.account, e.mentor_id, e.currency, e.amount FROM json_to_recordset($1::json) \
-        AS e (key text, account text, mentor_id text, currency text, amount bigint) \
-    JOIN ledger_journals AS j ON j.key = e.key";
-
 /// Reads the rows of a [`Bulk`](super::bulk::Bulk) statement from its JSON text. PostgreSQL expects a hundred of them, whatever comes: so it
 /// looks rows up instead of reading the table.
 fn recordset(columns: Columns) -> (String, String) {

@@ -6,15 +6,6 @@ use diesel::prelude::*;
 use super::bulk::Columns;
 use super::db::SqliteConn;
 
-/// Writes journals from a JSON text, at a time.
-const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
-    SELECT value ->> 'key', value ->> 'payment_id', value ->> 'payout_id', value ->> 'kind', ?2 FROM json_each(?1)";
-
-/// Writes the entries of journals that were just written, from a JSON text.
-const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
-    SELECT j.id, e.value ->> 'account', e.value ->> 'mentor_id', e.value ->> 'currency', e.value ->> 'amount' \
-    FROM json_each(?1) AS e JOIN ledger_journals AS j ON j.key = e.value ->> 'key'";
-
 /// Reads the rows of a [`Bulk`](super::bulk::Bulk) statement from its JSON text.
 fn recordset(columns: Columns) -> (String, String) {
     let columns: Vec<String> = columns.iter().map(|(name, _)| format!("value ->> '{name}' AS {name}")).collect();
@@ -43,7 +34,7 @@ macro_rules! locked_if_free {
 /// A column among values.
 macro_rules! among {
     ($column:expr, $values:expr) => {
-        crate::store::among::Among::new($column, $values)
+        crate::store::among::Among::values($column, $values)
     };
 }
 

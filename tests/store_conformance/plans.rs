@@ -182,7 +182,7 @@ impl Plan {
 }
 
 /// Tables that are read as a whole, since they stay small: one row, what is added up again and again, and five rows.
-const SMALL: [&str; 4] = ["continuity", "payment_counts", "retention", "sweeps"];
+pub const SMALL: [&str; 4] = ["continuity", "payment_counts", "retention", "sweeps"];
 
 /// Lets a store of its own do something, with PostgreSQL logging the plan of each statement as it ran.
 async fn reading<T>(w: &World, step: impl AsyncFnOnce(&Database) -> T) -> (T, Reading) {

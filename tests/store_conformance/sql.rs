@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection};
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls};
@@ -21,17 +21,33 @@ struct Line {
     line: String,
 }
 
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    detail: String,
+}
+
 impl Sql {
     /// Connects as psql or sqlite3 would.
     pub async fn open(url: &str) -> Sql {
         if let Some(path) = url.strip_prefix("sqlite://") {
             let mut conn = SqliteConnection::establish(path).expect("an SQLite file");
+            conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
             conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON").expect("pragmas");
             return Sql::Sqlite(Mutex::new(conn));
         }
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("reachable");
         tokio::spawn(connection);
         Sql::Postgres(client)
+    }
+
+    /// How SQLite would go about a statement of which no value is known, step by step.
+    pub fn plan(&self, statement: &str) -> Vec<String> {
+        let Sql::Sqlite(conn) = self else { panic!("PostgreSQL's plans depend on what is stored") };
+        let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = steps.load::<Step>(&mut *conn.lock().expect("unpoisoned"));
+        let steps = steps.unwrap_or_else(|why| panic!("{statement}: {why}"));
+        steps.into_iter().map(|step| step.detail).collect()
     }
 
     pub fn is_postgres(&self) -> bool {

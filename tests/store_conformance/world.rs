@@ -75,7 +75,7 @@ pub fn lease(owner: &str, now: DateTime<Utc>) -> Lease {
 pub struct World {
     pub store: Database,
     pub sql: Sql,
-    db: TestDb,
+    db: Arc<TestDb>,
 }
 
 impl World {
@@ -94,11 +94,16 @@ impl World {
     }
 
     async fn on(db: TestDb) -> World {
-        World { store: open(db.url()), sql: Sql::open(db.url()).await, db }
+        World { store: open(db.url()), sql: Sql::open(db.url()).await, db: Arc::new(db) }
     }
 
     pub fn url(&self) -> &str {
         self.db.url()
+    }
+
+    /// Its database, to be looked at once the story is told.
+    pub fn database(&self) -> Arc<TestDb> {
+        self.db.clone()
     }
 
     /// Another daemon on the same database.
@@ -330,7 +335,11 @@ macro_rules! stories {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                story(World::sqlite().await).await;
+                let world = World::sqlite().await;
+                let database = world.database();
+                crate::scans::watch();
+                story(world).await;
+                crate::scans::none_in(&crate::sql::Sql::open(database.url()).await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use super::Conn;
 use super::admin::audit;
 use crate::domain::ids::{MentorId, PaymentId};
 use crate::ports::{EmailEntry, EmailFilter, EmailState, Page, Wish};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, utc};
 use crate::store::schema::emails;
@@ -81,7 +82,7 @@ pub(in crate::store) async fn list(
 
 /// How many emails were given up.
 pub(in crate::store) async fn count_failed(conn: &mut Conn) -> Result<i64, TxError> {
-    Ok(emails::table.filter(emails::state.eq("failed")).select(count_star()).first(conn).await?)
+    Ok(emails::table.filter(among::is(emails::state, &["failed"])).select(count_star()).first(conn).await?)
 }
 
 /// Queues an email anew that was given up.
@@ -100,7 +101,7 @@ pub(in crate::store) async fn retry(
     }
     // Once tried, an email keeps its rows, and its first one stands for all: they go back together.
     let together = emails::id.nullable().eq(id).or(emails::sent_with.eq(sent_with));
-    let given_up = emails::table.filter(emails::state.eq("failed")).filter(together);
+    let given_up = emails::table.filter(among::is(emails::state, &["failed"])).filter(together);
     diesel::update(given_up)
         .set((emails::state.eq("queued"), emails::attempts.eq(0), emails::next_attempt_at.eq(now)))
         .execute(conn)
@@ -117,7 +118,7 @@ pub(in crate::store) async fn retry_failed(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<i64>, TxError> {
-    let failed = emails::table.filter(emails::state.eq("failed").and(emails::id.gt(after)));
+    let failed = emails::table.filter(among::is(emails::state, &["failed"]).and(emails::id.gt(after)));
     let failed = failed.order(emails::id).limit(limit).select(emails::id);
     let ids: Vec<i64> = locked!(failed).load(conn).await?;
     for id in &ids {

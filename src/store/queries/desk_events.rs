@@ -8,6 +8,7 @@ use super::Conn;
 use super::admin::audit;
 use crate::domain::ids::PaymentId;
 use crate::ports::{EventEntry, EventFilter, EventRef, EventState, Page, Wish};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, utc};
 use crate::store::schema::{payments, webhook_events as events};
@@ -95,7 +96,11 @@ pub(in crate::store) async fn find(conn: &mut Conn, by: &EventRef) -> Result<Opt
 
 /// How many events failed.
 pub(in crate::store) async fn count_failed(conn: &mut Conn) -> Result<i64, TxError> {
-    Ok(events::table.filter(events::state.eq("failed")).select(count_star()).first(conn).await?)
+    Ok(events::table
+        .filter(among::is(events::state, among::UNREAD).and(among::is(events::state, &["failed"])))
+        .select(count_star())
+        .first(conn)
+        .await?)
 }
 
 /// Puts an event back to be projected at once. To project one again changes nothing: the later telling of each object
@@ -124,7 +129,9 @@ pub(in crate::store) async fn replay_failed(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<i64>, TxError> {
-    let failed = events::table.filter(events::state.eq("failed").and(events::id.gt(after)));
+    let failed = events::table.filter(
+        among::is(events::state, among::UNREAD).and(among::is(events::state, &["failed"])).and(events::id.gt(after)),
+    );
     let failed = failed.order(events::id).limit(limit).select(events::id);
     let ids: Vec<i64> = locked!(failed).load(conn).await?;
     for id in &ids {

@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::ports::{Kept, NewEvent, Unprojected};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::schema::webhook_events as events;
 use crate::store::types::Timestamp;
@@ -63,7 +64,7 @@ pub(in crate::store) async fn waiting(
 /// When the oldest event came that waits or failed to be read.
 pub(in crate::store) async fn oldest(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
     let oldest = events::table
-        .filter(events::state.eq("pending"))
+        .filter(among::is(events::state, among::UNREAD).and(among::is(events::state, &["pending"])))
         .order(events::received_at)
         .select(events::received_at)
         .first(conn)

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::{Conn, WRITE_ENTRIES, WRITE_JOURNALS, figures};
+use super::{Conn, figures, recordset};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
 use crate::domain::ledger::{
     Account, JournalKind, Line, Postings, Sums, difference, entries, is_balanced, paid_otherwise,
@@ -17,10 +16,20 @@ use crate::domain::ledger::{
 use crate::domain::money::{Currency, MinorUnits};
 use crate::domain::policy::Policy;
 use crate::ports::StoreError;
+use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::{PaymentRow, corrupt};
 use crate::store::schema::{ledger_entries, ledger_journals as journals, payments};
-use crate::store::types::{Instant, Timestamp};
+use crate::store::types::Timestamp;
+
+const JOURNALS: Columns =
+    &[("key", "text"), ("payment_id", "bigint"), ("payout_id", "text"), ("kind", "text"), ("at", "timestamptz")];
+const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
+    SELECT r.key, r.payment_id, r.payout_id, r.kind, r.at FROM {rows}";
+const ENTRIES: Columns =
+    &[("key", "text"), ("account", "text"), ("mentor_id", "text"), ("currency", "text"), ("amount", "bigint")];
+const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
+    SELECT j.id, r.account, r.mentor_id, r.currency, r.amount FROM {rows} JOIN ledger_journals AS j ON j.key = r.key";
 
 /// What is posted for one payment.
 #[derive(Default)]
@@ -50,12 +59,22 @@ pub(super) async fn post(
     if journals.is_empty() {
         return Ok(0);
     }
-    let written = diesel::sql_query(WRITE_JOURNALS)
-        .bind::<Text, _>(json!(journals).to_string())
-        .bind::<Instant, _>(Timestamp::from(now))
-        .execute(conn)
-        .await?;
-    diesel::sql_query(WRITE_ENTRIES).bind::<Text, _>(json!(lines).to_string()).execute(conn).await?;
+    write(conn, journals, &lines, now).await
+}
+
+/// Writes journals, and the entries of these journals.
+pub(super) async fn write(
+    conn: &mut Conn,
+    mut journals: Vec<Value>,
+    lines: &[Value],
+    now: DateTime<Utc>,
+) -> Result<usize, TxError> {
+    let at = Timestamp::from(now).written();
+    for journal in &mut journals {
+        journal["at"] = json!(at);
+    }
+    let written = Bulk::<()>::new(WRITE_JOURNALS, recordset(JOURNALS), &journals).execute(conn).await?;
+    Bulk::<()>::new(WRITE_ENTRIES, recordset(ENTRIES), lines).execute(conn).await?;
     Ok(written)
 }
 

@@ -40,11 +40,11 @@ pub(in crate::store) async fn to_read(
     let restricted: Vec<Option<String>> = holds::table
         .inner_join(mentors::table.on(mentors::id.nullable().eq(holds::mentor_id)))
         .inner_join(accounts::table.on(accounts::stripe_account_id.nullable().eq(mentors::stripe_account_id)))
-        .filter(holds::lifted_at.is_null().and(holds::source.eq("stripe")))
+        .filter(holds::lifted_at.is_null().and(holds::mentor_id.is_not_null()).and(holds::source.eq("stripe")))
         .filter(holds::placed_at.lt(stale_before))
         .filter(accounts::transfers.eq("active"))
         .filter(accounts::read_at.is_null().or(accounts::read_at.lt(stale_before)))
-        .order(holds::id)
+        .order((holds::mentor_id, holds::id))
         .select(mentors::stripe_account_id)
         .limit(limit)
         .load(conn)

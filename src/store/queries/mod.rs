@@ -59,6 +59,4 @@ pub(in crate::store) mod waiting;
 pub(in crate::store) mod withdrawals;
 pub(in crate::store) mod writes;
 
-use super::{
-    Conn, HAS_MIGRATIONS, WRITE_ENTRIES, WRITE_JOURNALS, day_of, is_projector, one_recounts, recordset, take_snapshot,
-};
+use super::{Conn, HAS_MIGRATIONS, day_of, is_projector, one_recounts, recordset, take_snapshot};

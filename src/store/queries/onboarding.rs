@@ -14,6 +14,7 @@ use crate::domain::onboarding::{
 use crate::domain::operation::{ABSENT, About, Operation, OperationKind, Order, WITHDRAWN};
 use crate::domain::policy::Policy;
 use crate::ports::{ClaimedAccount, Lease};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::{AccountRow, MentorRow};
 use crate::store::schema::{accounts, mentors, operations};
@@ -45,7 +46,7 @@ async fn latest(
 ) -> Result<Option<(OperationId, i32, String)>, TxError> {
     let found: Option<(i64, i32, String)> = operations::table
         .filter(operations::mentor_id.eq(mentor.as_str()).and(operations::kind.eq(kind.word())))
-        .filter(operations::cause.eq(cause))
+        .filter(among::is(operations::kind, among::OF_ACCOUNTS).and(operations::cause.eq(cause)))
         .order(operations::id.desc())
         .select((operations::id, operations::generation, operations::state))
         .first(conn)
@@ -85,7 +86,8 @@ pub(in crate::store) async fn claim_account(
 /// Stripe refused is not asked again: an admin was told.
 pub(in crate::store) async fn to_schedule(conn: &mut Conn, limit: i64) -> Result<Vec<(MentorId, AccountId)>, TxError> {
     let asked = operations::table
-        .filter(operations::kind.eq("schedule").and(operations::cause.eq(accounts::stripe_account_id)))
+        .filter(among::is(operations::kind, among::OF_ACCOUNTS).and(among::is(operations::kind, &["schedule"])))
+        .filter(operations::cause.eq(accounts::stripe_account_id))
         // What turned out never to have been asked may be.
         .filter(operations::state.ne("rejected").or(operations::error_code.ne_all([ABSENT, WITHDRAWN])))
         .select(operations::id);

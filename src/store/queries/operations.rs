@@ -21,6 +21,7 @@ use crate::domain::policy::Policy;
 use crate::domain::release::Case;
 use crate::domain::rescue::Step;
 use crate::ports::{Lease, Outcome, Reclaimed, Recorded, StoreError};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::{OperationRow, PaymentRow, corrupt};
 use crate::store::schema::{operations, payments};
@@ -97,7 +98,7 @@ async fn put_aside(conn: &mut Conn, id: i64, error: &StoreError, now: DateTime<U
 
 async fn lock_due(conn: &mut Conn, limit: i64, now: Timestamp) -> Result<Vec<OperationRow>, TxError> {
     let due = operations::table
-        .filter(among!(operations::state, ["planned", "unknown"]))
+        .filter(among::is(operations::state, among::TO_DO))
         .filter(operations::next_attempt_at.le(now))
         .order(operations::next_attempt_at)
         .limit(limit)
@@ -105,7 +106,7 @@ async fn lock_due(conn: &mut Conn, limit: i64, now: Timestamp) -> Result<Vec<Ope
     let mut rows: Vec<OperationRow> = locked_if_free!(due).load(conn).await?;
     let left = limit - i64::try_from(rows.len()).unwrap_or(limit);
     let abandoned = operations::table
-        .filter(operations::state.eq("submitting"))
+        .filter(among::is(operations::state, &["submitting"]))
         .filter(operations::lease_until.lt(now))
         .order(operations::lease_until)
         .limit(left)
@@ -366,7 +367,7 @@ async fn write_payment(
 /// When the next operation is due, or the next lease ends.
 pub(in crate::store) async fn next_at(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
     let due: Option<Option<Timestamp>> = operations::table
-        .filter(among!(operations::state, ["planned", "unknown"]))
+        .filter(among::is(operations::state, among::TO_DO))
         .filter(operations::next_attempt_at.is_not_null())
         .order(operations::next_attempt_at)
         .select(operations::next_attempt_at)
@@ -374,7 +375,7 @@ pub(in crate::store) async fn next_at(conn: &mut Conn) -> Result<Option<Timestam
         .await
         .optional()?;
     let lease: Option<Option<Timestamp>> = operations::table
-        .filter(operations::state.eq("submitting"))
+        .filter(among::is(operations::state, &["submitting"]))
         .order(operations::lease_until)
         .select(operations::lease_until)
         .first(conn)

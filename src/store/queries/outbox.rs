@@ -11,6 +11,7 @@ use super::{Conn, recordset};
 use crate::domain::notice::{Outgoing, Recipient};
 use crate::domain::policy::Policy;
 use crate::ports::{DueLetter, Lease, Sent, StoreError};
+use crate::store::among;
 use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::rows::{corrupt, json};
@@ -92,7 +93,7 @@ pub(in crate::store) async fn lease(
     now: DateTime<Utc>,
 ) -> Result<Vec<DueLetter>, TxError> {
     let due = emails::table
-        .filter(emails::state.eq("queued").and(emails::next_attempt_at.le(Timestamp::from(now))))
+        .filter(among::is(emails::state, &["queued"]).and(emails::next_attempt_at.le(Timestamp::from(now))))
         // Of an email that was tried before, its first row stands for all of them.
         .filter(emails::sent_with.is_null().or(emails::sent_with.eq(emails::id.nullable())))
         .order((emails::next_attempt_at, emails::id))
@@ -125,7 +126,7 @@ pub(in crate::store) async fn lease(
 async fn quiet_until(conn: &mut Conn, row: &EmailRow, window: Duration) -> Result<Option<DateTime<Utc>>, TxError> {
     let (Some(key), None) = (&row.merge_key, row.sent_with) else { return Ok(None) };
     let last: Option<Option<Timestamp>> = emails::table
-        .filter(emails::merge_key.eq(key).and(emails::state.eq("sent")))
+        .filter(emails::merge_key.eq(key).and(among::is(emails::state, &["sent"])))
         .order(emails::sent_at.desc())
         .select(emails::sent_at)
         .first(conn)
@@ -138,7 +139,8 @@ async fn quiet_until(conn: &mut Conn, row: &EmailRow, window: Duration) -> Resul
 /// The rows that go out as one email. Once tried, an email keeps its rows: the earlier try may have arrived.
 async fn merged(conn: &mut Conn, first: EmailRow) -> Result<Vec<EmailRow>, TxError> {
     let Some(key) = first.merge_key.clone() else { return Ok(vec![first]) };
-    let waiting = emails::table.filter(emails::merge_key.eq(key).and(emails::state.eq("queued"))).order(emails::id);
+    let waiting =
+        emails::table.filter(emails::merge_key.eq(key).and(among::is(emails::state, &["queued"]))).order(emails::id);
     let rows = match first.sent_with {
         Some(with) => {
             let tried = waiting.filter(emails::sent_with.eq(with)).select(EmailRow::as_select());

@@ -12,6 +12,7 @@ use crate::domain::operation::{About, Order};
 use crate::domain::policy::Policy;
 use crate::domain::withdrawal::{PayoutOrder, WithdrawalCase, answer, has_left, objection, payout_key};
 use crate::ports::{CheckedWithdrawal, ClaimedWithdrawal, DueWithdrawal, Lease};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::payout_rows::WithdrawalRow;
 use crate::store::rows::{AccountRow, corrupt};
@@ -27,11 +28,13 @@ pub(in crate::store) async fn pick(
     now: DateTime<Utc>,
 ) -> Result<(Vec<DueWithdrawal>, usize), TxError> {
     let due = requests::table
-        .filter(requests::state.eq("open").and(requests::next_check_at.le(Timestamp::from(now))))
-        .order(requests::id)
+        .filter(among::is(requests::state, &["open"]).and(requests::next_check_at.le(Timestamp::from(now))))
+        .order((requests::next_check_at, requests::id))
         .limit(limit)
         .select(WithdrawalRow::as_select());
-    let rows = one_each(locked_if_free!(due).load(conn).await?);
+    let mut rows: Vec<WithdrawalRow> = locked_if_free!(due).load(conn).await?;
+    rows.sort_by_key(|row| row.id);
+    let rows = one_each(rows);
     let (looked_at, mut picked) = (rows.len(), Vec::new());
     for row in rows {
         let id = WithdrawalId(row.id);
@@ -62,10 +65,11 @@ pub(in crate::store) async fn pick(
 /// The mentor's latest payout, and whether one is under way.
 async fn latest_payout(conn: &mut Conn, case: &WithdrawalCase) -> Result<(Option<OperationId>, bool), TxError> {
     let mentor = case.request.mentor_id.as_str();
-    let of_mentor = operations::table.filter(operations::mentor_id.eq(mentor).and(operations::kind.eq("payout")));
+    let of_mentor =
+        operations::table.filter(operations::mentor_id.eq(mentor).and(among::is(operations::kind, &["payout"])));
     let latest: Option<i64> =
         of_mentor.order(operations::id.desc()).select(operations::id).first(conn).await.optional()?;
-    let live = of_mentor.filter(among!(operations::state, ["planned", "submitting", "unknown"]));
+    let live = of_mentor.filter(among::is(operations::state, among::LIVE));
     let live: Option<i64> = live.select(operations::id).first(conn).await.optional()?;
     Ok((latest.map(OperationId), live.is_some()))
 }
@@ -167,7 +171,9 @@ async fn commit(
     now: DateTime<Utc>,
 ) -> Result<ClaimedWithdrawal, TxError> {
     let id = case.request.id;
-    let before = operations::table.filter(operations::withdrawal_id.eq(id.0)).order(operations::generation.desc());
+    let before = operations::table
+        .filter(operations::withdrawal_id.eq(id.0).and(among::is(operations::kind, &["payout"])))
+        .order(operations::generation.desc());
     let before: Option<(i32, String)> =
         before.select((operations::generation, operations::state)).first(conn).await.optional()?;
     // The request's state says otherwise only if somebody set it by hand.

@@ -4,11 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::{Conn, WRITE_ENTRIES, WRITE_JOURNALS, ledger};
+use super::{Conn, ledger};
 use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::ledger::{Account, JournalKind, Line, Sums, difference, is_balanced, payout_entries};
 use crate::domain::money::Currency;
@@ -18,7 +17,6 @@ use crate::store::db::TxError;
 use crate::store::payout_rows::PayoutRow;
 use crate::store::rows::corrupt;
 use crate::store::schema::{ledger_entries as entries, ledger_journals as journals, payouts};
-use crate::store::types::{Instant, Timestamp};
 
 /// Posted in one transaction at most.
 const AT_ONCE: i64 = 500;
@@ -57,17 +55,10 @@ pub(in crate::store) async fn post_waiting(conn: &mut Conn, now: DateTime<Utc>) 
             Err(error) => tracing::error!(payout.id = missing.payout, %error, "its ledger entries are not posted"),
         }
     }
-    if !new_journals.is_empty() {
-        diesel::sql_query(WRITE_JOURNALS)
-            .bind::<Text, _>(json!(new_journals).to_string())
-            .bind::<Instant, _>(Timestamp::from(now))
-            .execute(conn)
-            .await?;
-        diesel::sql_query(WRITE_ENTRIES).bind::<Text, _>(json!(lines).to_string()).execute(conn).await?;
-    }
+    let written = if new_journals.is_empty() { 0 } else { ledger::write(conn, new_journals, &lines, now).await? };
     let posted = payouts::table.filter(among!(payouts::stripe_payout_id, &done));
     diesel::update(posted).set(payouts::to_post.eq(false)).execute(conn).await?;
-    Ok(new_journals.len())
+    Ok(written)
 }
 
 /// Has every payout compared with the ledger, and posts what is missing.

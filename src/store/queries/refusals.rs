@@ -10,6 +10,7 @@ use super::{Conn, admin, outbox};
 use crate::domain::late;
 use crate::domain::operation::Operation;
 use crate::domain::policy::Policy;
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::schema::{operations, payments};
 
@@ -25,8 +26,8 @@ pub(super) async fn pause_after_several(
 ) -> Result<(), TxError> {
     let latest: Vec<(i64, String, String, Option<String>)> = operations::table
         .inner_join(payments::table.on(payments::id.nullable().eq(operations::payment_id)))
-        .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(operations::kind.eq("transfer")))
-        .filter(among!(operations::state, ["confirmed", "rejected"]))
+        .filter(operations::mentor_id.eq(last.mentor_id.as_str()).and(among::is(operations::kind, &["transfer"])))
+        .filter(among::is(operations::state, &["confirmed", "rejected"]))
         .order(operations::id.desc())
         .limit(30)
         .select((payments::id, operations::state, payments::status, operations::error_code))

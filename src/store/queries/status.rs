@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, counts};
 use crate::domain::policy::Policy;
 use crate::ports::{LastRun, StatusFigures};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::utc;
 use crate::store::schema::{operations, payments, runs};
@@ -82,8 +83,11 @@ async fn oldest_due(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<T
 }
 
 async fn oldest_unknown(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
-    let unknown =
-        operations::table.filter(operations::state.eq("unknown").and(operations::unknown_since.is_not_null()));
+    let unknown = operations::table.filter(
+        among::is(operations::state, among::TO_DO)
+            .and(among::is(operations::state, &["unknown"]))
+            .and(operations::unknown_since.is_not_null()),
+    );
     let unknown = unknown.order(operations::unknown_since).select(operations::unknown_since.assume_not_null());
     unknown.first(conn).await.optional()
 }

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::ids::PaymentId;
 use crate::domain::payment::Pause;
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::schema::payments;
 use crate::store::types::Timestamp;
@@ -36,7 +37,9 @@ pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<u
         .like("%below_minimum%")
         .or(payments::hold_reasons.like("%other_mode%"))
         .or(payments::hold_reasons.like("%other_settlement_currency%"));
-    let held = payments::table.filter(payments::status.eq("held").and(by_settings));
+    let held = payments::table.filter(
+        among::is(payments::status, among::AT_REST).and(among::is(payments::status, &["held"])).and(by_settings),
+    );
     let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
     Ok(diesel::update(held).set(due).execute(conn).await?)
 }
