@@ -1,6 +1,7 @@
 //! A column among values: any, on SQLite, or words of our own, on either database. Either way the statement stays prepared.
 
 use diesel::backend::Backend;
+use diesel::dsl::And;
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -51,6 +52,14 @@ impl<C> Among<C, Json> {
 /// stands in the statement.
 pub(super) fn is<C>(column: C, values: Words) -> Among<C, Words> {
     Among { column, values }
+}
+
+/// The column has this word of those, and the index of all of those serves it.
+pub(super) fn one_of<C>(column: C, words: Words, word: Words) -> And<Among<C, Words>, Among<C, Words>>
+where
+    C: Expression + Copy,
+{
+    is(column, words).and(is(column, word))
 }
 
 impl<C: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Among<C, Json> {

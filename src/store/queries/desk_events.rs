@@ -97,7 +97,7 @@ pub(in crate::store) async fn find(conn: &mut Conn, by: &EventRef) -> Result<Opt
 /// How many events failed.
 pub(in crate::store) async fn count_failed(conn: &mut Conn) -> Result<i64, TxError> {
     Ok(events::table
-        .filter(among::is(events::state, among::UNREAD).and(among::is(events::state, &["failed"])))
+        .filter(among::one_of(events::state, among::UNREAD, &["failed"]))
         .select(count_star())
         .first(conn)
         .await?)
@@ -129,9 +129,8 @@ pub(in crate::store) async fn replay_failed(
     actor: &str,
     now: Timestamp,
 ) -> Result<Vec<i64>, TxError> {
-    let failed = events::table.filter(
-        among::is(events::state, among::UNREAD).and(among::is(events::state, &["failed"])).and(events::id.gt(after)),
-    );
+    let failed =
+        events::table.filter(among::one_of(events::state, among::UNREAD, &["failed"]).and(events::id.gt(after)));
     let failed = failed.order(events::id).limit(limit).select(events::id);
     let ids: Vec<i64> = locked!(failed).load(conn).await?;
     for id in &ids {

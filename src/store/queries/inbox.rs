@@ -64,7 +64,7 @@ pub(in crate::store) async fn waiting(
 /// When the oldest event came that waits or failed to be read.
 pub(in crate::store) async fn oldest(conn: &mut Conn) -> Result<Option<Timestamp>, TxError> {
     let oldest = events::table
-        .filter(among::is(events::state, among::UNREAD).and(among::is(events::state, &["pending"])))
+        .filter(among::one_of(events::state, among::UNREAD, &["pending"]))
         .order(events::received_at)
         .select(events::received_at)
         .first(conn)

@@ -86,7 +86,7 @@ pub(in crate::store) async fn claim_account(
 /// Stripe refused is not asked again: an admin was told.
 pub(in crate::store) async fn to_schedule(conn: &mut Conn, limit: i64) -> Result<Vec<(MentorId, AccountId)>, TxError> {
     let asked = operations::table
-        .filter(among::is(operations::kind, among::OF_ACCOUNTS).and(among::is(operations::kind, &["schedule"])))
+        .filter(among::one_of(operations::kind, among::OF_ACCOUNTS, &["schedule"]))
         .filter(operations::cause.eq(accounts::stripe_account_id))
         // What turned out never to have been asked may be.
         .filter(operations::state.ne("rejected").or(operations::error_code.ne_all([ABSENT, WITHDRAWN])))

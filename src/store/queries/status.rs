@@ -84,9 +84,7 @@ async fn oldest_due(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<T
 
 async fn oldest_unknown(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
     let unknown = operations::table.filter(
-        among::is(operations::state, among::TO_DO)
-            .and(among::is(operations::state, &["unknown"]))
-            .and(operations::unknown_since.is_not_null()),
+        among::one_of(operations::state, among::TO_DO, &["unknown"]).and(operations::unknown_since.is_not_null()),
     );
     let unknown = unknown.order(operations::unknown_since).select(operations::unknown_since.assume_not_null());
     unknown.first(conn).await.optional()

@@ -37,9 +37,7 @@ pub(in crate::store) async fn wake_held_by_settings(conn: &mut Conn) -> Result<u
         .like("%below_minimum%")
         .or(payments::hold_reasons.like("%other_mode%"))
         .or(payments::hold_reasons.like("%other_settlement_currency%"));
-    let held = payments::table.filter(
-        among::is(payments::status, among::AT_REST).and(among::is(payments::status, &["held"])).and(by_settings),
-    );
+    let held = payments::table.filter(among::one_of(payments::status, among::AT_REST, &["held"]).and(by_settings));
     let due = payments::next_check_at.eq(Timestamp::from(DateTime::UNIX_EPOCH));
     Ok(diesel::update(held).set(due).execute(conn).await?)
 }
