@@ -23,7 +23,20 @@ pub struct Seen {
     pub repeated: AtomicU64,
     /// How long it waits before it answers, in milliseconds.
     pub latency_ms: AtomicU64,
+    /// What it lists as transfers, where anything.
+    pub listed: Mutex<Option<Listed>>,
     keys: Mutex<HashMap<String, u64>>,
+}
+
+/// Transfers that were made at even distances: the first of them when, over how many seconds, and how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    /// When the first was made, in seconds since 1970.
+    pub from: i64,
+    /// Over how long.
+    pub seconds: i64,
+    /// How many.
+    pub count: i64,
 }
 
 /// A fake that listens.
@@ -113,6 +126,7 @@ fn answer(head: &str, body: &str, seen: &Seen) -> String {
     let path = target.split('?').next().unwrap_or_default();
     match (method, path.trim_start_matches("/v1/").split_once('/').unwrap_or((path.trim_start_matches("/v1/"), ""))) {
         ("POST", ("transfers", "")) => transfer(head, body, seen),
+        ("GET", ("transfers", "")) => transfers(target, seen),
         ("GET", ("charges", id)) => charge(id),
         ("GET", ("accounts", id)) => account(id),
         _ => r#"{"object":"list","data":[],"has_more":false,"livemode":false,"available":[]}"#.to_owned(),
@@ -149,13 +163,70 @@ fn transfer(head: &str, body: &str, seen: &Seen) -> String {
     count.fetch_add(1, Ordering::Relaxed);
     let field = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let decoded = |name| percent_encoding::percent_decode_str(field(name).unwrap_or_default()).decode_utf8_lossy();
+    transfer_object(&Transfer {
+        id: &format!("tr_bench_{number}"),
+        created: super::seed::PAID_AT,
+        amount: &decoded("amount"),
+        currency: &decoded("currency"),
+        destination: &decoded("destination"),
+        charge: &decoded("source_transaction"),
+        group: &decoded("transfer_group"),
+        metadata: &format!(r#"{{"payoutd_operation":"{key}"}}"#),
+    })
+}
+
+struct Transfer<'a> {
+    id: &'a str,
+    created: i64,
+    amount: &'a str,
+    currency: &'a str,
+    destination: &'a str,
+    charge: &'a str,
+    group: &'a str,
+    metadata: &'a str,
+}
+
+fn transfer_object(t: &Transfer<'_>) -> String {
+    let Transfer { id, created, amount, currency, destination, charge, group, metadata } = t;
     format!(
-        r#"{{"id":"tr_bench_{number}","object":"transfer","amount":{amount},"amount_reversed":0,"created":{created},"currency":"{currency}","destination":"{destination}","source_transaction":"{charge}","transfer_group":"{group}","livemode":false,"metadata":{{"payoutd_operation":"{key}"}},"reversals":{{"object":"list","data":[],"has_more":false}}}}"#,
-        amount = decoded("amount"),
-        created = super::seed::PAID_AT,
-        currency = decoded("currency"),
-        destination = decoded("destination"),
-        charge = decoded("source_transaction"),
-        group = decoded("transfer_group"),
+        r#"{{"id":"{id}","object":"transfer","amount":{amount},"amount_reversed":0,"created":{created},"currency":"{currency}","destination":"{destination}","source_transaction":"{charge}","transfer_group":"{group}","livemode":false,"metadata":{metadata},"reversals":{{"object":"list","data":[],"has_more":false}}}}"#
     )
+}
+
+/// A page of what is listed as made in a span, the latest first.
+fn transfers(target: &str, seen: &Seen) -> String {
+    let query = percent_encoding::percent_decode_str(target.split_once('?').map_or("", |(_, query)| query)).decode_utf8_lossy();
+    let asked = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let (mut page, mut more) = (Vec::new(), false);
+    if let Some(listed) = *seen.listed.lock().expect("nobody panics with it") {
+        let moment = |name| asked(name).and_then(|at| at.parse().ok()).expect("a span is asked for");
+        let oldest = listed.first_at(moment("created[gte]"));
+        let after = asked("starting_after").and_then(|id| id.strip_prefix("tr_listed_")?.parse().ok());
+        let end = after.unwrap_or_else(|| listed.first_at(moment("created[lt]")));
+        let first = oldest.max(end - 100);
+        page = (first..end).rev().map(|n| listed.transfer(n)).collect();
+        more = first > oldest;
+    }
+    format!(r#"{{"object":"list","data":[{}],"has_more":{more}}}"#, page.join(","))
+}
+
+impl Listed {
+    /// The number of the first that was made at that time or later.
+    fn first_at(&self, at: i64) -> i64 {
+        let exact = (at - self.from) * self.count;
+        (exact + self.seconds - 1).div_euclid(self.seconds).clamp(0, self.count)
+    }
+
+    fn transfer(&self, n: i64) -> String {
+        transfer_object(&Transfer {
+            id: &format!("tr_listed_{n}"),
+            created: self.from + n * self.seconds / self.count,
+            amount: "9000",
+            currency: "eur",
+            destination: &format!("acct_{}", n % super::seed::MENTORS as i64),
+            charge: &format!("ch_listed_{n}"),
+            group: &format!("payoutd_ch_listed_{n}"),
+            metadata: "{}",
+        })
+    }
 }

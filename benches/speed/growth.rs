@@ -8,7 +8,8 @@ use super::Scale;
 use super::cluster::Database;
 use super::daemon::{Daemon, Home};
 use super::fake::Fake;
-use super::figures::thousands;
+use super::figures::{Figures, thousands};
+use super::seed::Copied;
 use super::{load, payouts, seed};
 
 /// Payments that each step pays, and events that it projects.
@@ -17,19 +18,22 @@ const DUE: usize = 200;
 /// Blocks and rows, by what was done.
 type Touched = BTreeMap<&'static str, (i64, i64)>;
 
-/// At both sizes, the larger one done and then held.
-pub async fn bench(scale: Scale) {
+/// At both sizes, the larger one done and then held; or done only, where a size is given.
+pub async fn bench(scale: Scale, size: Option<usize>) {
     let fake = Fake::start();
     let database = Database::new().await;
     let stripe = "requests_per_second = 100000\nconcurrency = 64";
     let home = Home::new(&database.url, fake.address, stripe, "");
     payouts::template(&home, &database).await;
-    let (small, large) = (10_000, 1_000_000 / scale.divisor);
+    let (small, large) = (10_000, size.unwrap_or(1_000_000 / scale.divisor));
     let mut next = 1;
     let mut sizes = Vec::new();
-    for (size, status) in [(small, "transferred"), (large, "transferred"), (large, "held")] {
+    let held = size.is_none().then_some((large, "held"));
+    for (size, status) in [(small, "transferred"), (large, "transferred")].into_iter().chain(held) {
         grow(&database, &mut next, size, status).await;
-        sizes.push((format!("{} {status}", thousands(size as f64)), touched(&database, &home, &mut next).await));
+        let name = format!("{} {status}", thousands(size as f64));
+        println!("{name}: ready after {} ms", ready(&home, scale).told());
+        sizes.push((name, touched(&database, &home, &mut next).await));
     }
     println!("blocks and rows that the statements touch, of {DUE} payments or events, or of one question");
     for what in sizes[0].1.keys() {
@@ -42,6 +46,13 @@ pub async fn bench(scale: Scale) {
     database.drop().await;
 }
 
+/// How long the daemon takes to be ready.
+fn ready(home: &Home, scale: Scale) -> Figures {
+    let mut took = Figures::default();
+    (0..scale.rounds).for_each(|_| took.push(home.serve().took.as_secs_f64() * 1000.0));
+    took
+}
+
 /// So many payments, all of them at rest.
 async fn grow(database: &Database, next: &mut usize, to: usize, status: &str) {
     let have = database.number("SELECT count(*) FROM payments WHERE status = 'transferred'").await as usize;
@@ -52,11 +63,8 @@ async fn grow(database: &Database, next: &mut usize, to: usize, status: &str) {
         seed::in_bulk(database, held).await;
     } else if have < to {
         let last = *next + to - have - 1;
-        seed::copy_many(database, *next, last).await;
+        seed::copy_many(database, *next, last, Copied::Done).await;
         *next = last + 1;
-        let done = "UPDATE payments SET next_check_at = NULL, status = 'transferred', transfer_id = 'tr_done_' || id
-                    WHERE next_check_at IS NOT NULL";
-        seed::in_bulk(database, done).await;
     }
     // Triggers were passed over.
     database

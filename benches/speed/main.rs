@@ -28,16 +28,19 @@ fn main() {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let scale = if quick { Scale { rounds: 1, divisor: 10 } } else { Scale { rounds: 5, divisor: 1 } };
     let only = arguments.iter().find_map(|argument| argument.strip_prefix("--only="));
+    let size = arguments.iter().find_map(|argument| argument.strip_prefix("--payments="));
+    let size = size.map(|size| size.parse().expect("--payments= takes a number"));
     // The load and the fake share the machine with what is measured: they get one thread each.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     figures::machine();
     match arguments.first().map(String::as_str) {
         Some("webhooks") => runtime.block_on(webhooks::bench(scale, only)),
         Some("payouts") => runtime.block_on(payouts::bench(scale, only)),
-        Some("growth") => runtime.block_on(growth::bench(scale)),
+        Some("growth") => runtime.block_on(growth::bench(scale, size)),
         Some("memory") => runtime.block_on(memory::bench(scale, only)),
         _ => {
             eprintln!("benches/run webhooks | payouts | growth | memory [--quick] [--only=<part of a case's name>]");
+            eprintln!("benches/run growth --payments=10000000");
             std::process::exit(2);
         }
     }

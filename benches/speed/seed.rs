@@ -150,16 +150,31 @@ fn mentors_of(now: &str, series: &str) -> String {
     )
 }
 
-/// Copies payment 0 with all its rows, as payments `from` to `to`.
+/// Payments in one statement.
+const AT_ONCE: usize = 1_000_000;
+
+/// How a copy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// To be paid now.
+    Due,
+    /// Paid long ago.
+    Done,
+}
+
+/// Copies payment 0 with all its rows, as payments `from` to `to` that are due.
 pub async fn copy_payments(database: &Database, from: usize, to: usize) {
-    let copying = copying(database, from, to).await;
+    let copying = copying(database, from, to, Copied::Due).await;
     database.run(&format!("BEGIN; SET LOCAL session_replication_role = replica; {copying}; COMMIT")).await;
 }
 
 /// The same for very many.
-pub async fn copy_many(database: &Database, from: usize, to: usize) {
-    let copying = copying(database, from, to).await;
-    in_bulk(database, &copying).await;
+pub async fn copy_many(database: &Database, from: usize, to: usize, as_what: Copied) {
+    let mut all = Vec::new();
+    for first in (from..=to).step_by(AT_ONCE) {
+        all.push(copying(database, first, to.min(first + AT_ONCE - 1), as_what).await);
+    }
+    in_bulk(database, &all.join(";\n")).await;
 }
 
 /// Runs what writes very many rows while indexes that hold no constraint are put aside. What triggers would do to each row
@@ -187,7 +202,7 @@ pub async fn in_bulk(database: &Database, sql: &str) {
         .await;
 }
 
-async fn copying(database: &Database, from: usize, to: usize) -> String {
+async fn copying(database: &Database, from: usize, to: usize, as_what: Copied) -> String {
     let columns = columns(database, "payments", &["id", "mentor_id", "metadata"]).await;
     let copied: Vec<String> = columns
         .iter()
@@ -195,7 +210,10 @@ async fn copying(database: &Database, from: usize, to: usize) -> String {
             "payment_key" | "stripe_payment_intent_id" | "stripe_charge_id" | "booking_id" => {
                 format!("regexp_replace(p.{column}, '[0-9]+$', n::text)")
             }
-            "next_check_at" => "to_timestamp(0)".to_owned(),
+            "next_check_at" if as_what == Copied::Due => "to_timestamp(0)".to_owned(),
+            "next_check_at" => "NULL".to_owned(),
+            "status" if as_what == Copied::Done => "'transferred'".to_owned(),
+            "transfer_id" if as_what == Copied::Done => "'tr_done_' || n".to_owned(),
             _ => format!("p.{column}"),
         })
         .collect();
@@ -205,7 +223,6 @@ async fn copying(database: &Database, from: usize, to: usize) -> String {
                     json_build_object('booking_id', 'booking-' || n, 'mentor_id', 'mentor-' || n % {MENTORS})
              FROM payments AS p, generate_series({from}, {to}) AS n
              WHERE p.payment_key = 'pi_bench_0' ORDER BY n;
-             ANALYZE payments;
              INSERT INTO payment_sources (object_id, kind, payment_key, told_at, rank, event_id, says)
              SELECT 'ch_bench_' || n, kind, 'pi_bench_' || n, told_at, rank, event_id || '_' || n,
                     replace(replace(replace(says::text, '_bench_0\"', '_bench_' || n || '\"'),
@@ -214,10 +231,9 @@ async fn copying(database: &Database, from: usize, to: usize) -> String {
              INSERT INTO ledger_journals (key, payment_id, kind, at)
              SELECT p.id || ':' || j.kind || ':1', p.id, j.kind, j.at
              FROM payments AS p, ledger_journals AS j
-             WHERE p.payment_key IN (SELECT 'pi_bench_' || n FROM generate_series({from}, {to}) AS n)
+             WHERE p.id > (SELECT max(id) FROM payments) - {count}
                AND j.payment_id = (SELECT id FROM payments WHERE payment_key = 'pi_bench_0') AND j.kind IN ('charge', 'fee')
              ORDER BY p.id;
-             ANALYZE ledger_journals;
              INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount)
              SELECT k.id, e.account, CASE WHEN e.mentor_id IS NOT NULL THEN p.mentor_id END, e.currency, e.amount
              FROM payments AS p
@@ -225,9 +241,11 @@ async fn copying(database: &Database, from: usize, to: usize) -> String {
              JOIN ledger_journals AS j ON j.kind = k.kind
                   AND j.payment_id = (SELECT id FROM payments WHERE payment_key = 'pi_bench_0')
              JOIN ledger_entries AS e ON e.journal_id = j.id
-             WHERE p.payment_key IN (SELECT 'pi_bench_' || n FROM generate_series({from}, {to}) AS n)
+             WHERE p.id > (SELECT max(id) FROM payments) - {count} AND k.id > (SELECT max(id) FROM ledger_journals) - 2 * {count}
              ORDER BY k.id;
-             INSERT INTO payment_counts (status, hold_reasons, payments) VALUES ('pending', '', {to} - {from} + 1)",
+             INSERT INTO payment_counts (status, hold_reasons, payments)
+             SELECT 'pending', '', {count} WHERE '{as_what:?}' = 'Due'",
+            count = to - from + 1,
             names = columns.join(", "),
             copied = copied.join(", "),
         )

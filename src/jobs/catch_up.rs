@@ -65,7 +65,7 @@ pub(super) async fn keep_catching_up(jobs: Arc<Jobs>) {
 async fn turn(jobs: &Jobs) -> Result<(), NotCaughtUp> {
     let now = jobs.clock.now();
     let standing = jobs.store.beat(now).await?;
-    let due = is_older(&standing, jobs.settings.catch_up.interval, now);
+    let due = is_older(&standing, jobs.settings.catch_up.interval, now) || has_gap_since(&standing, now);
     if due && jobs.breaker.lets_call(now) {
         catch_up(jobs, &standing, Loop::CatchUp).await?;
     }
@@ -75,6 +75,11 @@ async fn turn(jobs: &Jobs) -> Result<(), NotCaughtUp> {
 fn is_older(standing: &Continuity, age: Duration, now: DateTime<Utc>) -> bool {
     // A time ahead is one of a clock that was set back since.
     standing.caught_up_at.is_none_or(|at| now - at >= span(age) || at > now)
+}
+
+/// Whether nothing was listed since the last gap: the daemon was away, or this is a copy of before, and webhooks went astray.
+fn has_gap_since(standing: &Continuity, now: DateTime<Utc>) -> bool {
+    standing.known_since <= now && standing.caught_up_at.is_some_and(|at| at < standing.known_since)
 }
 
 /// Before a run: nothing is paid by what was known long ago. Answers how far the database knows.

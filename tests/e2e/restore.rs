@@ -178,6 +178,8 @@ async fn the_restore_drill() {
     let mut town = town(TestDb::sqlite()).await;
     town.known_charge("B-1", "ada").await;
     town.known_charge("B-2", "ada").await;
+    let done = async || town.sql.count("continuity WHERE caught_up_at IS NOT NULL").await == 1;
+    town.until("it caught up", done).await;
     town.sql
         .run("UPDATE payments SET wait_until = '2999-01-01T00:00:00.000Z', wait_reason = 'funds', next_check_at = NULL")
         .await;
@@ -195,6 +197,9 @@ async fn the_restore_drill() {
     keys_are_gone(&town).await;
     town.put_in_place(&copy).await;
     town.start().await;
+    // The copy's last time is a moment ago, but not this daemon's: it does not wait for the hour to be over.
+    let done = async || town.sql.count("continuity WHERE caught_up_at >= known_since").await == 1;
+    town.until("it caught up at once", done).await;
     town.sql.run(&format!("UPDATE payments SET {woken}")).await;
     town.paid_once("B-1", 9_000).await;
     town.paid_once("B-2", 9_000).await;
