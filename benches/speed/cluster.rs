@@ -1,8 +1,11 @@
 //! Databases on the private cluster that `benches/run` started, and what they count about themselves.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Instant;
 
 use tokio_postgres::{Client, NoTls};
+
+use super::figures::Figures;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -68,6 +71,18 @@ impl Database {
     pub async fn settle(&self) {
         self.run("VACUUM ANALYZE").await;
         self.run("CHECKPOINT").await;
+    }
+
+    /// What the smallest commit takes while nothing else goes on, in milliseconds: no answer that waits for one is quicker.
+    pub async fn commits(&self) -> Figures {
+        self.run("CREATE TABLE IF NOT EXISTS bench_commit (n bigint)").await;
+        let mut took = Figures::default();
+        for _ in 0..200 {
+            let begun = Instant::now();
+            self.run("INSERT INTO bench_commit VALUES (1)").await;
+            took.push(begun.elapsed().as_secs_f64() * 1000.0);
+        }
+        took
     }
 
     /// Begins to count anew.

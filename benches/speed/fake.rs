@@ -195,7 +195,8 @@ fn transfer_object(t: &Transfer<'_>) -> String {
 
 /// A page of what is listed as made in a span, the latest first.
 fn transfers(target: &str, seen: &Seen) -> String {
-    let query = percent_encoding::percent_decode_str(target.split_once('?').map_or("", |(_, query)| query)).decode_utf8_lossy();
+    let query =
+        percent_encoding::percent_decode_str(target.split_once('?').map_or("", |(_, query)| query)).decode_utf8_lossy();
     let asked = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let (mut page, mut more) = (Vec::new(), false);
     if let Some(listed) = *seen.listed.lock().expect("nobody panics with it") {

@@ -117,7 +117,7 @@ async fn metrics(database: &Database, home: &Home) -> Option<(&'static str, (i64
 }
 
 async fn settled(database: &Database) {
-    while database.number("SELECT count(*) FROM webhook_events WHERE next_attempt_at IS NOT NULL").await > 0 {
+    while database.number(load::WAITING).await > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -128,7 +128,7 @@ async fn counted(database: &Database) -> (i64, i64) {
         .query_one(
             "SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0)::bigint, coalesce(sum(rows), 0)::bigint
              FROM pg_stat_statements WHERE toplevel AND query NOT LIKE '%pg_stat%'
-               AND query <> 'SELECT count(*) FROM webhook_events WHERE next_attempt_at IS NOT NULL'
+               AND query NOT LIKE 'SELECT count(*) FROM (%'
                AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
             &[],
         )

@@ -13,6 +13,10 @@ use tokio::task::JoinSet;
 use super::daemon::SECRET;
 use super::seed;
 
+/// Whether events wait to be projected. Asked again and again, so it must not read all of them.
+pub const WAITING: &str =
+    "SELECT count(*) FROM (SELECT FROM webhook_events WHERE next_attempt_at IS NOT NULL LIMIT 1) AS one";
+
 /// What sending came to.
 pub struct Sent {
     /// From the first to the last answer.

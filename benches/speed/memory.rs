@@ -77,7 +77,7 @@ async fn taken_in(home: &Home, database: &Database, prefix: &str, times: usize, 
         let requests = load::signed(&format!("{prefix}_"), time * events, (time + 1) * events);
         load::send(daemon.webhooks, requests.into(), 256).await;
     }
-    while database.number("SELECT count(*) FROM webhook_events WHERE next_attempt_at IS NOT NULL").await > 0 {
+    while database.number(load::WAITING).await > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     println!(

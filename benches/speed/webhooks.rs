@@ -39,6 +39,7 @@ async fn measure(connections: usize, scale: Scale, fake: &Fake) {
              CREATE TABLE bench_says AS SELECT says FROM payment_sources",
         )
         .await;
+    println!("one commit takes {} ms while nothing else goes on", database.commits().await.told());
     let daemon = home.serve();
     let [mut kept, mut p50, mut p99, mut projected, mut yard, mut yard_both, mut ratio, mut ratio_both, mut spent] =
         [(); 9].map(|()| Figures::default());
@@ -51,7 +52,7 @@ async fn measure(connections: usize, scale: Scale, fake: &Fake) {
         let (before, cost) = (database.counted().await, daemon.cost());
         let begun = Instant::now();
         let sent = load::send(daemon.webhooks, requests, connections).await;
-        while database.number("SELECT count(*) FROM webhook_events WHERE next_attempt_at IS NOT NULL").await > 0 {
+        while database.number(load::WAITING).await > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         projected.push(events as f64 / begun.elapsed().as_secs_f64());

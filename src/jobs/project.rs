@@ -12,7 +12,7 @@ use crate::domain::event;
 use crate::ports::{Projected, StoreError, Unprojected};
 
 /// Events in one transaction, at most.
-const MOST: i64 = 100;
+const MOST: i64 = 200;
 /// And at first.
 const FIRST: i64 = 8;
 /// How long to wait when there is nothing to do, should the hint get lost.
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn batches_grow_to_the_limit_and_begin_again_after_an_error() {
         let size = BatchSize::default();
-        assert_eq!(sizes(6, &size), [8, 16, 32, 64, 100, 100]);
+        assert_eq!(sizes(6, &size), [8, 16, 32, 64, 128, 200]);
         size.failed();
         assert_eq!(sizes(3, &size), [8, 16, 32]);
     }

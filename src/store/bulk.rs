@@ -6,8 +6,10 @@ use std::marker::PhantomData;
 use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Text};
+use serde::Serialize;
 use serde_json::Value;
 
 /// The columns of the rows, with their types in PostgreSQL's words. SQLite takes what stands in the JSON.
@@ -20,15 +22,15 @@ const ROWS: &str = "{rows}";
 #[derive(Debug)]
 pub(super) struct Bulk<ST = ()> {
     before: String,
-    rows: String,
+    rows: serde_json::Result<String>,
     after: String,
     returns: PhantomData<ST>,
 }
 
 impl<ST> Bulk<ST> {
     /// `statement` has `{rows}` where the rows stand; `source` is the database's way to read them, the text before the
-    /// parameter and after it.
-    pub(super) fn new(statement: &str, source: (String, String), rows: &[Value]) -> Self {
+    /// parameter and after it. Each row is an object with the columns' names.
+    pub(super) fn new(statement: &str, source: (String, String), rows: &[impl Serialize]) -> Self {
         let (before, after) = statement.split_once(ROWS).unwrap_or((statement, ""));
         Self {
             before: format!("{before}{}", source.0),
@@ -46,7 +48,8 @@ where
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(&self.before);
-        out.push_bind_param::<Text, String>(&self.rows)?;
+        let rows = self.rows.as_ref().map_err(|why| Error::SerializationError(why.to_string().into()))?;
+        out.push_bind_param::<Text, String>(rows)?;
         out.push_sql(&self.after);
         Ok(())
     }
@@ -63,11 +66,11 @@ impl<ST> Query for Bulk<ST> {
 }
 
 /// Rows as JSON text. No NUL is in it: PostgreSQL refuses one in a text, and SQLite ends a text with it.
-fn written(rows: &[Value]) -> String {
-    let text = serde_json::json!(rows).to_string();
+fn written(rows: &[impl Serialize]) -> serde_json::Result<String> {
+    let text = serde_json::to_string(rows)?;
     match text.contains(r"\u0000") {
-        true => Value::Array(rows.iter().map(without_nul).collect()).to_string(),
-        false => text,
+        true => Ok(without_nul(&serde_json::from_str(&text)?).to_string()),
+        false => Ok(text),
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn no_nul_gets_into_rows() {
         let rows = [json!({"a\0": ["b\0c", 1, null], "d": {"e": "\0"}}), json!({"f": r"\u0000"})];
-        let clean: Value = serde_json::from_str(&written(&rows)).unwrap();
+        let clean: Value = serde_json::from_str(&written(&rows).unwrap()).unwrap();
         assert_eq!(clean, json!([{"a\u{FFFD}": ["b\u{FFFD}c", 1, null], "d": {"e": "\u{FFFD}"}}, {"f": r"\u0000"}]));
     }
 }

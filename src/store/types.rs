@@ -8,6 +8,7 @@ use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{SqlType, Timestamptz};
 use diesel::sqlite::Sqlite;
+use serde::{Serialize, Serializer};
 
 /// A point in time, as SQL sees it.
 #[derive(Debug, Clone, Copy, QueryId, SqlType)]
@@ -30,6 +31,12 @@ impl Timestamp {
     /// As it is written in text, for either database.
     pub(super) fn written(self) -> String {
         self.0.to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.written())
     }
 }
 

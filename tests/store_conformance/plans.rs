@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use payoutd::domain::facts::Fact;
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{MentorId, PaymentId};
 use payoutd::domain::money::Currency;
 use payoutd::domain::retention::Kept as What;
 use payoutd::domain::sweep::Sweep;
 use payoutd::ports::{
-    COUNTED_TO, Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Store, Sweeps,
+    COUNTED_TO, Chores, Desk, Histories, HistoryPlace, Page, PaymentFilter, PaymentRef, Payouts, Projected, Store,
+    Sweeps, Unprojected,
 };
 use payoutd::store::Database;
 use serde_json::{Value, json};
@@ -302,6 +304,34 @@ async fn what_is_read_depends_on_what_is_due() {
     figures_cost_the_same(&w).await;
     removing_costs_what_is_removed(&w).await;
     pages_cost_what_they_hold(&w).await;
+    a_burst_is_found_by_number(&w).await;
+}
+
+/// Given statistics that were gathered while no event waited, and 20,000 that wait now, when a hundred are projected, then they
+/// are found by their numbers: through the index of what waits, all of it would be read for each hundred.
+async fn a_burst_is_found_by_number(w: &World) {
+    let burst = "INSERT INTO webhook_events (event_id, type, stripe_created, livemode, body, received_at, state, next_attempt_at) \
+        SELECT 'evt_burst_' || n, 'charge.succeeded', '{paid}', false, '', '{paid}', 'pending', '{paid}' \
+        FROM generate_series(1, 20000) AS n";
+    w.sql.run(&burst.replace("{paid}", &literal(hour(0)))).await;
+    let project = async |s: &Database| {
+        let events = s.unprojected(100, later()).await.expect("read");
+        let projected = |event: Unprojected| Projected {
+            row_id: event.row_id,
+            fact: Ok(Fact::Nothing("it says nothing")),
+            retry_at: later(),
+        };
+        assert!(s.project(events.into_iter().map(projected).collect(), later()).await.expect("projected"));
+    };
+    let ((), read) = reading(w, project).await;
+    assert_eq!(w.sql.count("webhook_events WHERE state = 'ignored'").await, 100);
+    let by_number: Vec<&Plan> =
+        read.plans.iter().filter(|plan| plan.statement.contains("\"webhook_events\".\"id\" = ANY")).collect();
+    assert_eq!(by_number.len(), 1, "events are locked by their numbers");
+    for node in by_number[0].nodes().iter().filter(|node| node.get("Index Name").is_some()) {
+        assert_eq!(node["Index Name"], json!("webhook_events_pkey"), "{:#}", by_number[0].root);
+    }
+    assert_reads_little("a hundred events of 20,000 that wait", &read, 999);
 }
 
 /// With 100,000 payments held and as many pending, figures are counted where payments move; and once all of these are due and

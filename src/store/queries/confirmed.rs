@@ -3,12 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{Conn, outbox, recordset};
 use crate::domain::facts::TransferFact;
-use crate::domain::ids::{ChargeId, PaymentId};
+use crate::domain::ids::{AccountId, ChargeId, OperationId, PaymentId, TransferId};
 use crate::domain::matter::{Concluded, Matter};
+use crate::domain::money::MinorUnits;
 use crate::domain::notice::Outgoing;
 use crate::domain::operation::{Done, Operation, OperationState, Order};
 use crate::domain::outcome::{Attempted, Conclusion, PaymentNext};
@@ -117,52 +118,81 @@ pub(super) async fn write(
     if confirmed.is_empty() {
         return Ok(());
     }
-    let at = Timestamp::from(now).written();
-    let rows = |row: fn(&Confirmed<'_>, &str) -> Value| -> Vec<Value> {
-        confirmed.iter().map(|transfer| row(transfer, &at)).collect()
-    };
-    Bulk::<()>::new(CONFIRM, recordset(OPERATIONS), &rows(operation)).execute(conn).await?;
+    let at = Timestamp::from(now);
+    let operations: Vec<_> = confirmed.iter().map(|transfer| transfer.operation(at)).collect();
+    Bulk::<()>::new(CONFIRM, recordset(OPERATIONS), &operations).execute(conn).await?;
     // Before the payments, which are not woken as long as they are releasing.
-    Bulk::<()>::new(KEEP, recordset(TRANSFERS), &rows(transfer)).execute(conn).await?;
-    Bulk::<()>::new(PAY, recordset(PAYMENTS), &rows(payment)).execute(conn).await?;
+    let transfers: Vec<_> = confirmed.iter().map(Confirmed::transfer).collect();
+    Bulk::<()>::new(KEEP, recordset(TRANSFERS), &transfers).execute(conn).await?;
+    let payments: Vec<_> = confirmed.iter().map(|transfer| transfer.payment(at)).collect();
+    Bulk::<()>::new(PAY, recordset(PAYMENTS), &payments).execute(conn).await?;
     let notices: Vec<Outgoing> = confirmed.iter().flat_map(|transfer| transfer.notices.clone()).collect();
     outbox::write(conn, &notices, policy, now).await
 }
 
-fn operation(confirmed: &Confirmed<'_>, at: &str) -> Value {
-    json!({
-        "id": confirmed.operation.id,
-        "stripe_id": confirmed.transfer.id,
-        "attempts": confirmed.attempts,
-        "request_id": confirmed.request_id,
-        "at": at,
-    })
+#[derive(Serialize)]
+struct OperationRow<'a> {
+    id: OperationId,
+    stripe_id: &'a TransferId,
+    attempts: u32,
+    request_id: Option<&'a str>,
+    at: Timestamp,
 }
 
-fn transfer(confirmed: &Confirmed<'_>, _at: &str) -> Value {
-    let fact = confirmed.transfer;
-    json!({
-        "id": fact.id,
-        "charge_id": confirmed.charge_id,
-        "destination": fact.destination,
-        "amount": fact.amount,
-        "reversed": fact.reversed,
-        "currency": fact.currency.code(),
-        "transfer_group": fact.transfer_group,
-        "operation_key": fact.operation_key,
-        "created_at": Timestamp::from(fact.created_at).written(),
-    })
+#[derive(Serialize)]
+struct TransferRow<'a> {
+    id: &'a TransferId,
+    charge_id: Option<&'a ChargeId>,
+    destination: &'a AccountId,
+    amount: MinorUnits,
+    reversed: MinorUnits,
+    currency: &'a str,
+    transfer_group: Option<&'a str>,
+    operation_key: Option<&'a str>,
+    created_at: Timestamp,
 }
 
-fn payment(confirmed: &Confirmed<'_>, at: &str) -> Value {
-    json!({
-        "id": confirmed.payment_id,
-        "transfer_id": confirmed.transfer.id,
-        "transfer_status": confirmed.status.word(),
-        "attempts": confirmed.attempts,
-        "next_check_at": confirmed.look_again.then_some(at),
-        "at": at,
-    })
+#[derive(Serialize)]
+struct PaymentRow<'a> {
+    id: PaymentId,
+    transfer_id: &'a TransferId,
+    transfer_status: &'static str,
+    attempts: u32,
+    next_check_at: Option<Timestamp>,
+    at: Timestamp,
+}
+
+impl Confirmed<'_> {
+    fn operation(&self, at: Timestamp) -> OperationRow<'_> {
+        let (id, stripe_id) = (self.operation.id, &self.transfer.id);
+        OperationRow { id, stripe_id, attempts: self.attempts, request_id: self.request_id, at }
+    }
+
+    fn transfer(&self) -> TransferRow<'_> {
+        let fact = self.transfer;
+        TransferRow {
+            id: &fact.id,
+            charge_id: self.charge_id.as_ref(),
+            destination: &fact.destination,
+            amount: fact.amount,
+            reversed: fact.reversed,
+            currency: fact.currency.code(),
+            transfer_group: fact.transfer_group.as_deref(),
+            operation_key: fact.operation_key.as_deref(),
+            created_at: fact.created_at.into(),
+        }
+    }
+
+    fn payment(&self, at: Timestamp) -> PaymentRow<'_> {
+        PaymentRow {
+            id: self.payment_id,
+            transfer_id: &self.transfer.id,
+            transfer_status: self.status.word(),
+            attempts: self.attempts,
+            next_check_at: self.look_again.then_some(at),
+            at,
+        }
+    }
 }
 
 const ATTEMPTS: Columns = &[
@@ -180,22 +210,37 @@ const RECORD: &str = "INSERT INTO operation_attempts (operation_id, kind, starte
     SELECT r.operation_id, r.kind, r.started_at, r.duration_ms, r.http_status, r.error_code, r.error, r.request_id \
     FROM {rows}";
 
+#[derive(Serialize)]
+struct AttemptRow<'a> {
+    operation_id: OperationId,
+    kind: &'static str,
+    started_at: Timestamp,
+    duration_ms: i64,
+    http_status: Option<u16>,
+    error_code: Option<&'a str>,
+    error: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> AttemptRow<'a> {
+    fn new(operation_id: OperationId, call: &'a AttemptRecord) -> Self {
+        Self {
+            operation_id,
+            kind: call.kind,
+            started_at: call.started_at.into(),
+            duration_ms: i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX),
+            http_status: call.status,
+            error_code: call.error_code.as_deref(),
+            error: call.error.as_deref(),
+            request_id: call.request_id.as_deref(),
+        }
+    }
+}
+
 /// Writes every call that was made, whatever came of it: one statement.
 pub(super) async fn write_attempts(conn: &mut Conn, outcomes: &[Outcome]) -> Result<(), TxError> {
-    let row = |op: &Operation, call: &AttemptRecord| {
-        json!({
-            "operation_id": op.id,
-            "kind": call.kind,
-            "started_at": Timestamp::from(call.started_at).written(),
-            "duration_ms": i64::try_from(call.took.as_millis()).unwrap_or(i64::MAX),
-            "http_status": call.status,
-            "error_code": call.error_code,
-            "error": call.error,
-            "request_id": call.request_id,
-        })
-    };
-    let calls = outcomes.iter().flat_map(|outcome| outcome.attempts.iter().map(|call| row(&outcome.operation, call)));
-    let rows: Vec<Value> = calls.collect();
+    let calls = outcomes.iter().flat_map(|outcome| outcome.attempts.iter().map(|call| (outcome.operation.id, call)));
+    let rows: Vec<AttemptRow<'_>> = calls.map(|(operation, call)| AttemptRow::new(operation, call)).collect();
     if !rows.is_empty() {
         Bulk::<()>::new(RECORD, recordset(ATTEMPTS), &rows).execute(conn).await?;
     }

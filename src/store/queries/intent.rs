@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
-use serde_json::json;
+use serde::Serialize;
 
 use super::debts::{self, Debtor};
 use super::{Conn, credits, recordset};
@@ -115,6 +115,20 @@ const WRITE: &str = "INSERT INTO operations (kind, cause, payment_id, mentor_id,
         'submitting', r.at, r.at, 1, r.lease_owner, r.lease_until, r.at, r.at \
     FROM {rows} RETURNING id, payment_id";
 
+#[derive(Serialize)]
+struct Row<'a> {
+    payment_id: PaymentId,
+    mentor_id: MentorId,
+    generation: i32,
+    key: IdempotencyKey,
+    amount: MinorUnits,
+    currency: String,
+    parameters: serde_json::Value,
+    lease_owner: &'a str,
+    lease_until: Timestamp,
+    at: Timestamp,
+}
+
 /// A transfer that is to be made, with its generation and key.
 pub(super) type Planned = (Plan, i32, IdempotencyKey);
 
@@ -143,18 +157,18 @@ pub(super) async fn transfers(
     let (mut rows, mut operations) = (Vec::with_capacity(planned.len()), HashMap::with_capacity(planned.len()));
     for (plan, generation, key) in planned {
         let order = Order::Transfer(TransferOrder::from_plan(&plan));
-        rows.push(json!({
-            "payment_id": plan.payment_id,
-            "mentor_id": plan.mentor_id,
-            "generation": generation,
-            "key": key.as_str(),
-            "amount": plan.amount,
-            "currency": plan.currency.code(),
-            "parameters": order.parameters().map_err(|e| corrupt(&key, e))?,
-            "lease_owner": lease.owner,
-            "lease_until": Timestamp::from(lease.until).written(),
-            "at": Timestamp::from(now).written(),
-        }));
+        rows.push(Row {
+            payment_id: plan.payment_id,
+            mentor_id: plan.mentor_id.clone(),
+            generation,
+            key: key.clone(),
+            amount: plan.amount,
+            currency: plan.currency.code().to_owned(),
+            parameters: order.parameters().map_err(|e| corrupt(&key, e))?,
+            lease_owner: &lease.owner,
+            lease_until: lease.until.into(),
+            at: now.into(),
+        });
         let (about, mentor_id) = (About::Payment(plan.payment_id), plan.mentor_id);
         let intent = Intent { about, mentor_id, cause: String::new(), generation, key, order };
         operations.insert(plan.payment_id.0, intent);

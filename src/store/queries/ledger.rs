@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{Conn, figures, recordset};
 use crate::domain::ids::{MentorId, PaymentId, PaymentKey};
@@ -46,8 +46,9 @@ pub(super) async fn post(
     now: DateTime<Utc>,
 ) -> Result<usize, TxError> {
     let (mut journals, mut lines) = (Vec::new(), Vec::new());
-    for missing in missing(conn, rows, policy).await? {
-        match missing.written_down() {
+    let missing = missing(conn, rows, policy).await?;
+    for missing in &missing {
+        match missing.written_down(now) {
             Ok(written) => {
                 journals.extend(written.0);
                 lines.extend(written.1);
@@ -59,21 +60,41 @@ pub(super) async fn post(
     if journals.is_empty() {
         return Ok(0);
     }
-    write(conn, journals, &lines, now).await
+    write(conn, &journals, &lines).await
+}
+
+/// A journal, as it is written.
+#[derive(Serialize)]
+pub(super) struct Journal<'a> {
+    pub key: String,
+    pub payment_id: Option<PaymentId>,
+    pub payout_id: Option<&'a str>,
+    pub kind: JournalKind,
+    pub at: Timestamp,
+}
+
+/// An entry of the journal with this key.
+#[derive(Serialize)]
+pub(super) struct Entry<'a> {
+    key: String,
+    account: Account,
+    mentor_id: Option<&'a MentorId>,
+    currency: &'a Currency,
+    amount: i64,
+}
+
+impl<'a> Entry<'a> {
+    /// Of an amount that fits.
+    pub(super) fn new(key: &str, line: &'a Line, amount: i128) -> Result<Self, StoreError> {
+        let amount = i64::try_from(amount).map_err(|e| corrupt(format!("journal {key}"), e))?;
+        let Line { account, mentor, currency, .. } = line;
+        Ok(Self { key: key.to_owned(), account: *account, mentor_id: mentor.as_ref(), currency, amount })
+    }
 }
 
 /// Writes journals, and the entries of these journals.
-pub(super) async fn write(
-    conn: &mut Conn,
-    mut journals: Vec<Value>,
-    lines: &[Value],
-    now: DateTime<Utc>,
-) -> Result<usize, TxError> {
-    let at = Timestamp::from(now).written();
-    for journal in &mut journals {
-        journal["at"] = json!(at);
-    }
-    let written = Bulk::<()>::new(WRITE_JOURNALS, recordset(JOURNALS), &journals).execute(conn).await?;
+pub(super) async fn write(conn: &mut Conn, journals: &[Journal<'_>], lines: &[Entry<'_>]) -> Result<usize, TxError> {
+    let written = Bulk::<()>::new(WRITE_JOURNALS, recordset(JOURNALS), journals).execute(conn).await?;
     Bulk::<()>::new(WRITE_ENTRIES, recordset(ENTRIES), lines).execute(conn).await?;
     Ok(written)
 }
@@ -181,7 +202,7 @@ fn add(posted: &mut Posted, (_, id, kind, account, mentor, currency, amount): En
 
 impl Missing {
     /// Its journals and entries, as they are written.
-    fn written_down(&self) -> Result<(Vec<Value>, Vec<Value>), StoreError> {
+    fn written_down(&self, now: DateTime<Utc>) -> Result<(Vec<Journal<'_>>, Vec<Entry<'_>>), StoreError> {
         let (mut journals, mut lines) = (Vec::new(), Vec::new());
         let postings = self.postings.as_ref().map_err(|why| corrupt(format!("payment {}", self.id), why))?;
         for (kind, entries) in postings {
@@ -189,14 +210,11 @@ impl Missing {
             if !is_balanced(entries) {
                 return Err(corrupt(format!("journal {key}"), "it would not balance, and is not posted"));
             }
-            journals.push(json!({"key": key, "payment_id": self.id, "kind": kind}));
             for (line, amount) in entries {
-                let amount = i64::try_from(*amount).map_err(|e| corrupt(format!("journal {key}"), e))?;
-                let Line { account, mentor, currency, .. } = line;
-                lines.push(json!({
-                    "key": key, "account": account, "mentor_id": mentor, "currency": currency, "amount": amount,
-                }));
+                lines.push(Entry::new(&key, line, *amount)?);
             }
+            let (payment_id, at) = (Some(self.id), Timestamp::from(now));
+            journals.push(Journal { key, payment_id, payout_id: None, kind: *kind, at });
         }
         Ok((journals, lines))
     }

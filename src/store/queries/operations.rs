@@ -171,14 +171,13 @@ pub(in crate::store) async fn record(
     now: DateTime<Utc>,
 ) -> Result<Vec<Recorded>, TxError> {
     let ids: Vec<i64> = outcomes.iter().map(|o| o.operation.id.0).collect();
-    let leased = operations::table
-        .filter(among!(operations::id, &ids).and(operations::state.eq("submitting")))
-        .order(operations::id)
-        .select((operations::id, operations::lease_epoch));
-    let leased: Vec<(i64, i64)> = locked!(leased).load(conn).await?;
+    let asked = operations::table.filter(among!(operations::id, &ids)).order(operations::id);
+    let asked = asked.select((operations::id, operations::lease_epoch, operations::state));
+    let rows: Vec<(i64, i64, String)> = locked!(asked).load(conn).await?;
+    let leased: HashSet<(i64, i64)> =
+        rows.into_iter().filter_map(|(id, epoch, state)| (state == "submitting").then_some((id, epoch))).collect();
     let matters = matters::of(conn, outcomes.iter().map(|o| (o.operation.about, &o.operation.mentor_id))).await?;
     confirmed::write_attempts(conn, outcomes).await?;
-    let leased: HashSet<(i64, i64)> = leased.into_iter().collect();
     let mut recorded = Vec::with_capacity(outcomes.len());
     let (mut plain, mut others, mut written) = (Vec::new(), Vec::new(), Vec::new());
     for (outcome, matter) in outcomes.iter().zip(matters) {

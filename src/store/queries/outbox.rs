@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json as object};
+use serde::Serialize;
 
 use super::{Conn, recordset};
-use crate::domain::notice::{Outgoing, Recipient};
+use crate::domain::ids::PaymentId;
+use crate::domain::notice::{Notice, Outgoing, Recipient};
 use crate::domain::policy::Policy;
 use crate::ports::{DueLetter, Lease, Sent, StoreError};
 use crate::store::among;
@@ -34,20 +35,32 @@ const WRITE: &str = "INSERT INTO emails (once_key, merge_key, kind, recipient, t
     SELECT r.once_key, r.merge_key, r.kind, r.recipient, r.to_address, r.mentor_id, r.payment_id, r.notice, r.at, r.at \
     FROM {rows} WHERE TRUE ON CONFLICT (once_key) DO NOTHING";
 
-fn row(outgoing: &Outgoing, policy: &Policy, now: DateTime<Utc>) -> Result<Value, StoreError> {
-    let (recipient, address, mentor) = addressed(outgoing, policy);
-    let notice = serde_json::to_value(&outgoing.notice).map_err(|e| corrupt(&outgoing.once_key, e))?;
-    Ok(object!({
-        "once_key": outgoing.once_key,
-        "merge_key": outgoing.merge_key,
-        "kind": outgoing.notice.kind(),
-        "recipient": recipient,
-        "to_address": address,
-        "mentor_id": mentor,
-        "payment_id": outgoing.payment_id,
-        "notice": notice,
-        "at": Timestamp::from(now).written(),
-    }))
+#[derive(Serialize)]
+struct Row<'a> {
+    once_key: &'a str,
+    merge_key: Option<&'a str>,
+    kind: &'a str,
+    recipient: &'static str,
+    to_address: &'a str,
+    mentor_id: Option<&'a str>,
+    payment_id: Option<PaymentId>,
+    notice: &'a Notice,
+    at: Timestamp,
+}
+
+fn row<'a>(outgoing: &'a Outgoing, policy: &'a Policy, now: DateTime<Utc>) -> Row<'a> {
+    let (recipient, to_address, mentor_id) = addressed(outgoing, policy);
+    Row {
+        once_key: &outgoing.once_key,
+        merge_key: outgoing.merge_key.as_deref(),
+        kind: outgoing.notice.kind(),
+        recipient,
+        to_address,
+        mentor_id,
+        payment_id: outgoing.payment_id,
+        notice: &outgoing.notice,
+        at: now.into(),
+    }
 }
 
 fn addressed<'a>(outgoing: &'a Outgoing, policy: &'a Policy) -> (&'static str, &'a str, Option<&'a str>) {
@@ -65,7 +78,7 @@ pub(in crate::store) async fn write(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<(), TxError> {
-    let rows = notices.iter().map(|outgoing| row(outgoing, policy, now)).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<Row<'_>> = notices.iter().map(|outgoing| row(outgoing, policy, now)).collect();
     if !rows.is_empty() {
         Bulk::<()>::new(WRITE, recordset(COLUMNS), &rows).execute(conn).await?;
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
 
+use super::ledger::{Entry, Journal};
 use super::{Conn, ledger};
 use crate::domain::ids::{MentorId, PaymentKey};
 use crate::domain::ledger::{Account, JournalKind, Line, Sums, difference, is_balanced, payout_entries};
@@ -44,18 +44,21 @@ pub(in crate::store) async fn post_waiting(conn: &mut Conn, now: DateTime<Utc>) 
         return Ok(0);
     }
     let (mut new_journals, mut lines, mut done) = (Vec::new(), Vec::new(), Vec::new());
-    for missing in missing(conn, &rows).await? {
-        match missing.written_down() {
+    let missing = missing(conn, &rows).await?;
+    for missing in &missing {
+        match missing.written_down(now) {
             Ok(written) => {
-                done.push(missing.payout);
-                new_journals.extend(written.iter().map(|(journal, _)| journal.clone()));
-                lines.extend(written.into_iter().flat_map(|(_, lines)| lines));
+                done.push(missing.payout.as_str());
+                if let Some((journal, entries)) = written {
+                    new_journals.push(journal);
+                    lines.extend(entries);
+                }
             }
             // It must not keep money from being recorded. It waits until its row is mended; the audit names it.
             Err(error) => tracing::error!(payout.id = missing.payout, %error, "its ledger entries are not posted"),
         }
     }
-    let written = if new_journals.is_empty() { 0 } else { ledger::write(conn, new_journals, &lines, now).await? };
+    let written = if new_journals.is_empty() { 0 } else { ledger::write(conn, &new_journals, &lines).await? };
     let posted = payouts::table.filter(among!(payouts::stripe_payout_id, &done));
     diesel::update(posted).set(payouts::to_post.eq(false)).execute(conn).await?;
     Ok(written)
@@ -142,7 +145,7 @@ async fn posted(conn: &mut Conn, ids: &[&str]) -> Result<Posted, TxError> {
 
 impl Missing {
     /// Its journal with its entries, as they are written; none where all is posted.
-    fn written_down(&self) -> Result<Option<(Value, Vec<Value>)>, StoreError> {
+    fn written_down(&self, now: DateTime<Utc>) -> Result<Option<(Journal<'_>, Vec<Entry<'_>>)>, StoreError> {
         let lines = self.lines.as_ref().map_err(|why| corrupt(format!("payout {}", self.payout), why))?;
         if lines.is_empty() {
             return Ok(None);
@@ -152,14 +155,8 @@ impl Missing {
         if !is_balanced(lines) {
             return Err(corrupt(format!("journal {key}"), "it would not balance, and is not posted"));
         }
-        let entry = |(line, amount): &(Line, i128)| {
-            let amount = i64::try_from(*amount).map_err(|e| corrupt(format!("journal {key}"), e))?;
-            let Line { account, mentor, currency, .. } = line;
-            Ok(json!({
-                "key": key, "account": account, "mentor_id": mentor, "currency": currency, "amount": amount,
-            }))
-        };
-        let written = lines.iter().map(entry).collect::<Result<_, StoreError>>()?;
-        Ok(Some((json!({"key": key, "payout_id": self.payout, "kind": kind}), written)))
+        let entries = lines.iter().map(|(line, amount)| Entry::new(&key, line, *amount)).collect::<Result<_, _>>()?;
+        let payout_id = Some(self.payout.as_str());
+        Ok(Some((Journal { key, payment_id: None, payout_id, kind, at: now.into() }, entries)))
     }
 }

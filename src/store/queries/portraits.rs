@@ -1,11 +1,15 @@
 //! The rows of payments as their objects describe them, many in a statement.
 
+use std::collections::BTreeMap;
+
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::assembled::first_status;
 use super::{Conn, recordset};
 use crate::domain::assemble::Assembled;
+use crate::domain::ids::{ChargeId, IntentId, MentorId, PaymentKey, SessionId};
+use crate::domain::money::{Currency, MinorUnits};
 use crate::store::bulk::{Bulk, Columns};
 use crate::store::db::TxError;
 use crate::store::types::Timestamp;
@@ -96,46 +100,81 @@ async fn write(conn: &mut Conn, statement: &str, portraits: &[Portrait], now: Ti
     if portraits.is_empty() {
         return Ok(());
     }
-    let rows: Vec<Value> = portraits.iter().map(|portrait| row(portrait, now)).collect();
+    let rows: Vec<Row<'_>> = portraits.iter().map(|portrait| row(portrait, now)).collect();
     Bulk::<()>::new(statement, recordset(COLUMNS), &rows).execute(conn).await?;
     Ok(())
 }
 
-fn row(portrait: &Portrait, now: Timestamp) -> Value {
+#[derive(Serialize)]
+struct Row<'a> {
+    id: Option<i64>,
+    new_window: bool,
+    payment_key: &'a PaymentKey,
+    status: &'static str,
+    platform_fee_bps: u16,
+    dispute_period_ends: Option<Timestamp>,
+    at: Timestamp,
+    livemode: bool,
+    collection: &'static str,
+    intent: Option<&'a IntentId>,
+    session: Option<&'a SessionId>,
+    charge: Option<&'a ChargeId>,
+    booking_id: Option<&'a str>,
+    mentor_id: Option<&'a MentorId>,
+    customer_name: Option<&'a str>,
+    customer_email: Option<&'a str>,
+    currency: &'a str,
+    settlement_currency: Option<&'a str>,
+    settlement_amount: Option<MinorUnits>,
+    amount: MinorUnits,
+    platform_fee: MinorUnits,
+    mentor_amount: MinorUnits,
+    refunded_amount: MinorUnits,
+    fee_conflict: Option<&'a str>,
+    paid_at: Option<Timestamp>,
+    authorized_at: Option<Timestamp>,
+    session_starts_at: Option<Timestamp>,
+    session_ends_at: Option<Timestamp>,
+    charge_disputed: bool,
+    destination_charge: bool,
+    transfer_group: Option<&'a str>,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+fn row(portrait: &Portrait, now: Timestamp) -> Row<'_> {
     let p = &portrait.payment;
-    let at = |at: Option<chrono::DateTime<chrono::Utc>>| at.map(|at| Timestamp::from(at).written());
-    json!({
-        "id": portrait.row,
-        "new_window": portrait.new_window,
-        "payment_key": p.key,
-        "status": first_status(p),
-        "platform_fee_bps": portrait.fee_bps,
-        "dispute_period_ends": at(p.window_ends),
-        "at": now.written(),
-        "livemode": p.livemode,
-        "collection": p.collection.word(),
-        "intent": p.intent_id,
-        "session": p.session_id,
-        "charge": p.charge_id,
-        "booking_id": p.booking_id,
-        "mentor_id": p.mentor_id,
-        "customer_name": p.customer_name,
-        "customer_email": p.customer_email,
-        "currency": p.currency.code(),
-        "settlement_currency": p.settlement_currency.as_ref().map(|currency| currency.code()),
-        "settlement_amount": p.settlement_amount,
-        "amount": p.amount,
-        "platform_fee": p.split.platform_fee,
-        "mentor_amount": p.split.mentor_amount,
-        "refunded_amount": p.refunded,
-        "fee_conflict": p.split.conflict,
-        "paid_at": at(p.paid_at),
-        "authorized_at": at(p.authorized_at),
-        "session_starts_at": at(p.session_starts_at),
-        "session_ends_at": at(p.session_ends_at),
-        "charge_disputed": p.charge_disputed,
-        "destination_charge": p.destination_charge,
-        "transfer_group": p.transfer_group,
-        "metadata": p.metadata,
-    })
+    Row {
+        id: portrait.row,
+        new_window: portrait.new_window,
+        payment_key: &p.key,
+        status: first_status(p),
+        platform_fee_bps: portrait.fee_bps,
+        dispute_period_ends: p.window_ends.map(Timestamp::from),
+        at: now,
+        livemode: p.livemode,
+        collection: p.collection.word(),
+        intent: p.intent_id.as_ref(),
+        session: p.session_id.as_ref(),
+        charge: p.charge_id.as_ref(),
+        booking_id: p.booking_id.as_deref(),
+        mentor_id: p.mentor_id.as_ref(),
+        customer_name: p.customer_name.as_deref(),
+        customer_email: p.customer_email.as_deref(),
+        currency: p.currency.code(),
+        settlement_currency: p.settlement_currency.as_ref().map(Currency::code),
+        settlement_amount: p.settlement_amount,
+        amount: p.amount,
+        platform_fee: p.split.platform_fee,
+        mentor_amount: p.split.mentor_amount,
+        refunded_amount: p.refunded,
+        fee_conflict: p.split.conflict.as_deref(),
+        paid_at: p.paid_at.map(Timestamp::from),
+        authorized_at: p.authorized_at.map(Timestamp::from),
+        session_starts_at: p.session_starts_at.map(Timestamp::from),
+        session_ends_at: p.session_ends_at.map(Timestamp::from),
+        charge_disputed: p.charge_disputed,
+        destination_charge: p.destination_charge,
+        transfer_group: p.transfer_group.as_deref(),
+        metadata: &p.metadata,
+    }
 }

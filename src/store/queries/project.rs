@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::sources::put_together;
 use super::told::{self, lock_charge};
@@ -61,12 +61,14 @@ pub(in crate::store) async fn project(
     Ok(true)
 }
 
-/// Since they were read, another daemon may have projected them, or a person may have set them aside.
+/// Since they were read, another daemon may have projected them, or a person may have set them aside. That they wait is not
+/// asked of the database: where nothing waited when its statistics were gathered, it would read through all that waits now.
 async fn still_waiting(conn: &mut Conn, batch: &[Projected]) -> Result<HashSet<i64>, TxError> {
     let ids: Vec<i64> = batch.iter().map(|event| event.row_id).collect();
-    let waiting = events::table.filter(among!(events::id, ids).and(events::next_attempt_at.is_not_null()));
-    let waiting = waiting.order(events::id).select(events::id);
-    Ok(locked!(waiting).load::<i64>(conn).await?.into_iter().collect())
+    let asked = events::table.filter(among!(events::id, ids)).order(events::id);
+    let rows: Vec<(i64, bool)> =
+        locked!(asked.select((events::id, events::next_attempt_at.is_not_null()))).load(conn).await?;
+    Ok(rows.into_iter().filter_map(|(id, waits)| waits.then_some(id)).collect())
 }
 
 /// Applies some events in a savepoint. Answers the payments that they are about, in the same order, or why nothing of it
@@ -112,19 +114,28 @@ const SETTLE: &str = "UPDATE webhook_events SET attempts = webhook_events.attemp
         next_attempt_at = NULL, projected_at = r.at, payment_key = r.payment_key \
     FROM {rows} WHERE webhook_events.id = r.id";
 
+#[derive(Serialize)]
+struct Settled<'a> {
+    id: i64,
+    state: &'static str,
+    note: Option<&'static str>,
+    payment_key: Option<&'a PaymentKey>,
+    at: Timestamp,
+}
+
 /// Those that were applied: one statement.
 async fn settle(conn: &mut Conn, done: &[(&Projected, Option<PaymentKey>)], now: Timestamp) -> Result<(), TxError> {
     if done.is_empty() {
         return Ok(());
     }
-    let row = |(event, key): &(&Projected, Option<PaymentKey>)| {
+    let mut rows = Vec::with_capacity(done.len());
+    for (event, payment_key) in done {
         let (state, note) = match &event.fact {
             Ok(Fact::Nothing(why)) => ("ignored", Some(*why)),
             _ => ("projected", None),
         };
-        json!({"id": event.row_id, "state": state, "note": note, "payment_key": key, "at": now.written()})
-    };
-    let rows: Vec<Value> = done.iter().map(row).collect();
+        rows.push(Settled { id: event.row_id, state, note, payment_key: payment_key.as_ref(), at: now });
+    }
     Bulk::<()>::new(SETTLE, recordset(SETTLED), &rows).execute(conn).await?;
     Ok(())
 }

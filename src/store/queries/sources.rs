@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::assembled::{BeforeRow, Merged, merge};
 use super::portraits::{self, Portrait};
@@ -184,21 +185,32 @@ const KEEP: &str = "INSERT INTO payment_sources (object_id, kind, payment_key, t
     ON CONFLICT (object_id) DO UPDATE SET told_at = excluded.told_at, rank = excluded.rank, \
         event_id = excluded.event_id, says = excluded.says";
 
+#[derive(Serialize)]
+struct Row<'a> {
+    object_id: &'a str,
+    kind: &'static str,
+    payment_key: &'a PaymentKey,
+    told_at: Timestamp,
+    rank: i16,
+    event_id: &'a str,
+    says: &'a Says,
+}
+
 async fn keep(conn: &mut Conn, merged: &[(&Source, Merged)]) -> Result<(), TxError> {
     if merged.is_empty() {
         return Ok(());
     }
     let mut rows = Vec::with_capacity(merged.len());
     for (source, Merged { newest, says, .. }) in merged {
-        rows.push(json!({
-            "object_id": source.object_id,
-            "kind": source.kind.word(),
-            "payment_key": source.key,
-            "told_at": Timestamp::from(newest.told_at).written(),
-            "rank": newest.rank,
-            "event_id": newest.event_id,
-            "says": serde_json::to_value(says).map_err(|e| corrupt(&source.object_id, e))?,
-        }));
+        rows.push(Row {
+            object_id: &source.object_id,
+            kind: source.kind.word(),
+            payment_key: &source.key,
+            told_at: newest.told_at.into(),
+            rank: newest.rank,
+            event_id: newest.event_id.as_str(),
+            says,
+        });
     }
     Bulk::<()>::new(KEEP, recordset(COLUMNS), &rows).execute(conn).await?;
     Ok(())

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::Conn;
 use crate::domain::sweep::Swept;
 use crate::ports::{SweepFigures, SweepStanding, UnreadEvent};
+use crate::store::among;
 use crate::store::db::TxError;
 use crate::store::rows::utc;
 use crate::store::schema::sweeps::{self as row, table};
@@ -83,8 +84,9 @@ pub(in crate::store) async fn failed(
 }
 
 pub(in crate::store) async fn unread(conn: &mut Conn, ids: &[String]) -> Result<Vec<UnreadEvent>, TxError> {
-    let unread = events::table.filter(among!(events::event_id, ids).and(among!(events::state, ["pending", "failed"])));
-    let unread: Vec<(String, String)> = unread.select((events::event_id, events::state)).load(conn).await?;
+    let asked = events::table.filter(among!(events::event_id, ids)).select((events::event_id, events::state));
+    let told: Vec<(String, String)> = asked.load(conn).await?;
+    let unread = told.into_iter().filter(|(_, state)| among::UNREAD.contains(&state.as_str()));
     let event = |(event_id, state): (String, String)| UnreadEvent { event_id, failed: state == "failed" };
-    Ok(unread.into_iter().map(event).collect())
+    Ok(unread.map(event).collect())
 }
