@@ -24,13 +24,13 @@ pub async fn bench(scale: Scale, only: Option<&str>) {
         idle(&home, scale).await;
     }
     if wanted("webhooks") {
-        webhooks(&home, &database, scale).await;
+        taken_in(&home, &database, "memory", 1, scale).await;
     }
     if wanted("reconcile") {
         reconcile(&home, &database, &fake, scale).await;
     }
     if wanted("million events") {
-        million_events(&home, &database, scale).await;
+        taken_in(&home, &database, "million", 20, scale).await;
     }
     if wanted("due") {
         due(&home, &database, scale).await;
@@ -59,14 +59,6 @@ async fn idle(home: &Home, scale: Scale) {
         lasting.as_secs(),
         thousands(after.resident_kb as f64 / 1024.0)
     );
-}
-
-async fn webhooks(home: &Home, database: &Database, scale: Scale) {
-    taken_in(home, database, "memory", 1, scale).await;
-}
-
-async fn million_events(home: &Home, database: &Database, scale: Scale) {
-    taken_in(home, database, "million", 20, scale).await;
 }
 
 /// So many times 50,000 events as fast as they are answered; then the rest of them is projected.

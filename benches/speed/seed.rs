@@ -168,7 +168,7 @@ pub async fn copy_payments(database: &Database, from: usize, to: usize) {
     database.run(&format!("BEGIN; SET LOCAL session_replication_role = replica; {copying}; COMMIT")).await;
 }
 
-/// The same for very many.
+/// The same for very many. Those that are done are counted as pending, too, until they are counted anew.
 pub async fn copy_many(database: &Database, from: usize, to: usize, as_what: Copied) {
     let mut all = Vec::new();
     for first in (from..=to).step_by(AT_ONCE) {
@@ -243,8 +243,7 @@ async fn copying(database: &Database, from: usize, to: usize, as_what: Copied) -
              JOIN ledger_entries AS e ON e.journal_id = j.id
              WHERE p.id > (SELECT max(id) FROM payments) - {count} AND k.id > (SELECT max(id) FROM ledger_journals) - 2 * {count}
              ORDER BY k.id;
-             INSERT INTO payment_counts (status, hold_reasons, payments)
-             SELECT 'pending', '', {count} WHERE '{as_what:?}' = 'Due'",
+             INSERT INTO payment_counts (status, hold_reasons, payments) VALUES ('pending', '', {count})",
             count = to - from + 1,
             names = columns.join(", "),
             copied = copied.join(", "),
