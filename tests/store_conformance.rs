@@ -5,6 +5,10 @@ mod support;
 
 #[path = "store_conformance/events.rs"]
 mod events;
+#[path = "store_conformance/grown.rs"]
+mod grown;
+#[path = "store_conformance/reading.rs"]
+mod reading;
 #[path = "store_conformance/scans.rs"]
 mod scans;
 #[path = "store_conformance/sql.rs"]

@@ -9,7 +9,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 
 use crate::sql::Sql;
 
-/// Tables that stay small: those of [`crate::plans::SMALL`], one row for each mentor, and what a person is to look into.
+/// Tables that stay small: those of [`crate::reading::SMALL`], one row for each mentor, and what a person is to look into.
 const SMALL: [&str; 4] = ["mentors", "accounts", "mentor_debts", "discrepancies"];
 
 /// Indexes of what is open, which may be read as a whole: what is done leaves them.
@@ -85,5 +85,5 @@ fn reads_all(step: &str, statement: &str, tables: &[&str]) -> bool {
         return false;
     }
     let is_it = |table: &&&str| name == **table || statement.contains(&format!(" {table} AS {name} "));
-    tables.iter().find(is_it).is_some_and(|table| !SMALL.contains(table) && !crate::plans::SMALL.contains(table))
+    tables.iter().find(is_it).is_some_and(|table| !SMALL.contains(table) && !crate::reading::SMALL.contains(table))
 }
