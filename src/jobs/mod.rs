@@ -10,6 +10,7 @@ mod ingest;
 mod look;
 mod mail;
 mod onboarding;
+mod pace;
 mod preflight;
 mod project;
 mod pulse;

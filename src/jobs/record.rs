@@ -1,5 +1,5 @@
-//! The recorder: tx 2 of the money rule for every worker. Outcomes that come while one commit is under way go into the
-//! next together; while the database is away they are kept here and tried again, since they must not be lost.
+//! The recorder: tx 2 of the money rule for every worker. Outcomes that come while one commit is under way, or soon after it,
+//! go into the next together; while the database is away they are kept here and tried again, since they must not be lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
+use super::pace::Pace;
 use super::{Loop, Pulse};
 use crate::domain::operation::{OperationState, Order};
 use crate::ports::{Clock, Outcome, Recorded, Store};
@@ -51,6 +52,7 @@ async fn keep_recording(
     mut waiting: mpsc::Receiver<Waiting>,
 ) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut pace = Pace::new(clock.clone(), GROUP);
     loop {
         pulse.rests(Loop::Record, IDLE);
         let came = tokio::select! {
@@ -62,6 +64,7 @@ async fn keep_recording(
             return;
         }
         pulse.works(Loop::Record);
+        pace.gather(&mut waiting, &mut group).await;
         let (outcomes, answers): (Vec<_>, Vec<_>) = group.drain(..).unzip();
         let recorded = write(&*store, &*clock, &pulse, &outcomes).await;
         for ((outcome, recorded), answer) in outcomes.iter().zip(recorded).zip(answers) {

@@ -9,6 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 
 use super::look::{Places, Ready, ToSend, look};
+use super::pace::Pace;
 use super::submit::submit_in;
 use super::{Jobs, Loop, NotCaughtUp, accounts, catch_up, disputes, onboarding, withdrawals};
 use crate::domain::breaker::Side;
@@ -154,8 +155,12 @@ async fn claim_ready(
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let mut batch = Vec::new();
-    while ready.recv_many(&mut batch, jobs.settings.batch_size).await > 0 {
+    // Half of what may be on its way: the other half is read meanwhile.
+    let full = jobs.settings.batch_size.min(jobs.settings.ahead.div_ceil(2));
+    let mut pace = Pace::new(jobs.clock.clone(), full);
+    while ready.recv_many(&mut batch, full).await > 0 {
         jobs.pulse.works(Loop::Release);
+        pace.gather(&mut ready, &mut batch).await;
         if jobs.stop.is_cancelled() {
             batch.clear();
             continue;
