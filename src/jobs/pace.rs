@@ -1,5 +1,5 @@
-//! The pace of commits: what comes soon after a commit waits for others, so that a busy daemon makes some ten commits of a
-//! kind a second, however far away Stripe is, and an idle one makes its own at once.
+//! The pace of commits: what comes soon after a commit waits until there is enough of it, so that a busy daemon makes some
+//! ten commits of a kind a second, however far away Stripe is, and an idle one makes its own at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use tokio::sync::mpsc;
 
 use crate::ports::Clock;
 
-/// Between two commits that are not full. No longer than a call to Stripe takes: what it answered is as safe as what it is
+/// Between two commits of less than enough. No longer than a call to Stripe takes: what it answered is as safe as what it is
 /// being asked.
 const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Groups that follow each other.
 pub(super) struct Pace {
     clock: Arc<dyn Clock>,
-    full: usize,
+    enough: usize,
     last: Option<DateTime<Utc>>,
 }
 
 impl Pace {
-    /// A group of so many is full, and goes at once.
-    pub(super) fn new(clock: Arc<dyn Clock>, full: usize) -> Self {
-        Self { clock, full, last: None }
+    /// A group of so many goes at once: whoever writes has enough to do, and must not stand idle.
+    pub(super) fn new(clock: Arc<dyn Clock>, enough: usize) -> Self {
+        Self { clock, enough, last: None }
     }
 
     /// Waits until the group may go, and gathers meanwhile what comes. What was gathered stays should this be dropped.
@@ -32,11 +32,12 @@ impl Pace {
         // Never longer: clocks are set.
         let wait = self.last.and_then(|last| (last + BETWEEN - now).to_std().ok()).map(|wait| wait.min(BETWEEN));
         if let Some(wait) = wait {
-            let filled =
-                async { while group.len() < self.full && queue.recv_many(group, self.full - group.len()).await > 0 {} };
+            let enough = async {
+                while group.len() < self.enough && queue.recv_many(group, self.enough - group.len()).await > 0 {}
+            };
             tokio::select! {
                 biased;
-                () = filled => {}
+                () = enough => {}
                 () = self.clock.sleep(wait) => {}
             }
         }
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_group_does_not_wait() {
+    async fn where_there_is_enough_nobody_waits() {
         let clock = Arc::new(Sleeper::default());
         let mut pace = Pace::new(clock.clone(), 5);
         gathered(&mut pace, &clock, 0).await;

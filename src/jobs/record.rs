@@ -14,6 +14,8 @@ use crate::ports::{Clock, Outcome, Recorded, Store};
 
 /// Outcomes that go into one transaction at most.
 const GROUP: usize = 100;
+/// Outcomes that wait for no others.
+const ENOUGH: usize = GROUP / 2;
 /// How often to show a sign of life when there is nothing to write.
 const IDLE: Duration = Duration::from_secs(30);
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -52,7 +54,7 @@ async fn keep_recording(
     mut waiting: mpsc::Receiver<Waiting>,
 ) {
     let mut group = Vec::with_capacity(GROUP);
-    let mut pace = Pace::new(clock.clone(), GROUP);
+    let mut pace = Pace::new(clock.clone(), ENOUGH);
     loop {
         pulse.rests(Loop::Record, IDLE);
         let came = tokio::select! {

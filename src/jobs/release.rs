@@ -155,10 +155,10 @@ async fn claim_ready(
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let mut batch = Vec::new();
-    // Half of what may be on its way: the other half is read meanwhile.
-    let full = jobs.settings.batch_size.min(jobs.settings.ahead.div_ceil(2));
-    let mut pace = Pace::new(jobs.clock.clone(), full);
-    while ready.recv_many(&mut batch, full).await > 0 {
+    // Half of what may be claimed together, or of what may be on its way: the other half is read meanwhile.
+    let enough = jobs.settings.batch_size.min(jobs.settings.ahead).div_ceil(2);
+    let mut pace = Pace::new(jobs.clock.clone(), enough);
+    while ready.recv_many(&mut batch, jobs.settings.batch_size).await > 0 {
         jobs.pulse.works(Loop::Release);
         pace.gather(&mut ready, &mut batch).await;
         if jobs.stop.is_cancelled() {
