@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::QueueMode;
+use deadpool::managed::{self, Manager, QueueMode};
 use diesel::connection::AnsiTransactionManager;
 use diesel::{ConnectionError, ConnectionResult, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::Pool;
@@ -37,10 +37,6 @@ pub(super) enum Db {
     },
 }
 
-/// Which connection is taken: the one that was used last. Its statements are prepared, its caches warm and its buffers grown;
-/// taken in turns, each of them would have all of that, here and in the server.
-const LATEST_FIRST: QueueMode = QueueMode::Lifo;
-
 /// How long to wait for a connection before the database counts as away.
 pub(super) const GET_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,8 +59,7 @@ impl Db {
                 config.recycling_method = RecyclingMethod::Fast;
                 config.custom_setup = Box::new(|url| server::connect(url.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-                let pool = Pool::builder(manager).max_size(connections).queue_mode(LATEST_FIRST).build();
-                Ok(Self::Postgres(pool.map_err(|e| StoreError::Away(e.to_string()))?))
+                Ok(Self::Postgres(pool(manager, connections)?))
             }
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -73,13 +68,18 @@ impl Db {
                 config.recycling_method = RecyclingMethod::Fast;
                 config.custom_setup = Box::new(|path| connect_sqlite(path.to_owned()).boxed());
                 let manager = AsyncDieselConnectionManager::new_with_config(path, config);
-                let pool = Pool::builder(manager).max_size(connections).queue_mode(LATEST_FIRST).build();
-                let pool = pool.map_err(|e| StoreError::Away(e.to_string()))?;
-                Ok(Self::Sqlite { pool, writer: Arc::default(), path: path.into() })
+                Ok(Self::Sqlite { pool: pool(manager, connections)?, writer: Arc::default(), path: path.into() })
             }
             _ => Err(StoreError::Schema("the database URL must begin with sqlite:// or postgres://".into())),
         }
     }
+}
+
+/// The connection that was used last is taken first: its statements are prepared, its caches warm and its buffers grown.
+/// Taken in turns, each of them would have all of that, here and in the server.
+fn pool<M: Manager>(manager: M, connections: usize) -> Result<managed::Pool<M>, StoreError> {
+    let pool = managed::Pool::builder(manager).max_size(connections).queue_mode(QueueMode::Lifo).build();
+    pool.map_err(|e| StoreError::Away(e.to_string()))
 }
 
 thread_local! {
