@@ -25,6 +25,11 @@ const AWAY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct BatchSize(AtomicI64);
 
+/// Whether a batch is as large as it may be, so that more may wait.
+fn is_full(events: usize, size: i64) -> bool {
+    i64::try_from(events).is_ok_and(|events| events >= size)
+}
+
 impl Default for BatchSize {
     fn default() -> Self {
         Self(AtomicI64::new(FIRST))
@@ -36,11 +41,15 @@ impl BatchSize {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// How many the next time, if these go well.
+    fn next(&self) -> i64 {
+        (self.get() * 2).min(MOST)
+    }
+
     /// So many were projected.
     fn went_well(&self, events: usize) {
-        let size = self.get();
-        if i64::try_from(events).is_ok_and(|events| events >= size) {
-            self.0.store((size * 2).min(MOST), Ordering::Relaxed);
+        if is_full(events, self.get()) {
+            self.0.store(self.next(), Ordering::Relaxed);
         }
     }
 
@@ -49,11 +58,20 @@ impl BatchSize {
     }
 }
 
+/// Events that were read, in the order in which they came.
+#[derive(Debug)]
+struct Batch {
+    events: Vec<Projected>,
+    /// When those came that could be read.
+    came: Vec<DateTime<Utc>>,
+}
+
 pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
     let _life = jobs.life(Loop::Project);
+    let mut next = None;
     loop {
         jobs.pulse.works(Loop::Project);
-        let wait = match project_batch(&jobs).await {
+        let wait = match project_next(&jobs, &mut next).await {
             Ok(Some(0)) => IDLE,
             Ok(Some(_)) => Duration::ZERO,
             Ok(None) => AWAY,
@@ -73,32 +91,61 @@ pub(super) async fn keep_projecting(jobs: Arc<Jobs>) {
     }
 }
 
-/// Projects the next events. Answers how many, or `None` when another daemon is at it.
-pub(super) async fn project_batch(jobs: &Jobs) -> Result<Option<usize>, StoreError> {
-    let projected = project_some(jobs, jobs.batch_size.get()).await;
-    match &projected {
-        Ok(Some(events)) => jobs.batch_size.went_well(*events),
-        Ok(None) => {}
-        Err(_) => jobs.batch_size.failed(),
+/// Projects the batch that was read ahead, or else the next one. While a full one is being written, the one after it is read.
+async fn project_next(jobs: &Jobs, ahead: &mut Option<Batch>) -> Result<Option<usize>, StoreError> {
+    let size = jobs.batch_size.get();
+    let batch = match ahead.take() {
+        Some(batch) => batch,
+        None => read_some(jobs, size, Vec::new()).await?,
+    };
+    let count = batch.events.len();
+    if !is_full(count, size) {
+        return project(jobs, batch).await;
+    }
+    let these = batch.events.iter().map(|event| event.row_id).collect();
+    let (projected, read) = tokio::join!(project(jobs, batch), read_some(jobs, jobs.batch_size.next(), these));
+    if let Ok(Some(_)) = projected {
+        *ahead = read.ok().filter(|batch| !batch.events.is_empty());
     }
     projected
 }
 
-async fn project_some(jobs: &Jobs, limit: i64) -> Result<Option<usize>, StoreError> {
+/// Projects the next events. Answers how many, or `None` when another daemon is at it.
+pub(super) async fn project_batch(jobs: &Jobs) -> Result<Option<usize>, StoreError> {
+    let batch = read_some(jobs, jobs.batch_size.get(), Vec::new()).await?;
+    project(jobs, batch).await
+}
+
+/// Reads events that wait, besides these.
+async fn read_some(jobs: &Jobs, limit: i64, besides: Vec<i64>) -> Result<Batch, StoreError> {
     let now = jobs.clock.now();
-    let events = jobs.store.unprojected(limit, now).await?;
+    let events = jobs.store.unprojected(limit, besides, now).await?;
+    let mut batch = Batch { events: Vec::with_capacity(events.len()), came: Vec::with_capacity(events.len()) };
+    for event in events {
+        let received_at = event.received_at;
+        let event = read(event, now);
+        batch.came.extend(event.fact.is_ok().then_some(received_at));
+        batch.events.push(event);
+    }
+    Ok(batch)
+}
+
+/// Has the store write what a batch says. Answers how many events it was, or `None` when another daemon is at it.
+async fn project(jobs: &Jobs, Batch { events, came }: Batch) -> Result<Option<usize>, StoreError> {
     let count = events.len();
     if count == 0 {
         return Ok(Some(0));
     }
-    let came: Vec<_> = events.iter().map(|event| event.received_at).collect();
-    let projected: Vec<_> = events.into_iter().map(|event| read(event, now)).collect();
-    let readable: Vec<_> = projected.iter().map(|event| event.fact.is_ok()).collect();
-    if !jobs.store.project(projected, now).await? {
-        return Ok(None);
+    match jobs.store.project(events, jobs.clock.now()).await {
+        Ok(true) => jobs.batch_size.went_well(count),
+        Ok(false) => return Ok(None),
+        Err(error) => {
+            jobs.batch_size.failed();
+            return Err(error);
+        }
     }
     let now = jobs.clock.now();
-    for at in came.into_iter().zip(readable).filter_map(|(at, readable)| readable.then_some(at)) {
+    for at in came {
         let lag = (now - at).to_std().unwrap_or_default();
         metrics::histogram!("payoutd_webhook_lag_seconds").record(lag.as_secs_f64()); // float: not money
     }

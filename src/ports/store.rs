@@ -266,8 +266,13 @@ impl std::ops::Add for RunCounts {
 pub trait Store: Payouts + Continuities + Sweeps + Send + Sync {
     /// Keeps events, all in one commit; one answer for each, in order.
     async fn keep_events(&self, events: Vec<NewEvent>) -> Result<Vec<Kept>, StoreError>;
-    /// Events that wait to be projected, oldest first.
-    async fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Unprojected>, StoreError>;
+    /// Events that wait to be projected, besides these: oldest first.
+    async fn unprojected(
+        &self,
+        limit: i64,
+        besides: Vec<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Unprojected>, StoreError>;
     /// Projects events. One that fails does not fail the others; it stays with its error. `false` when another daemon is
     /// projecting, and nothing was done.
     async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<bool, StoreError>;

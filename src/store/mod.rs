@@ -101,8 +101,8 @@ impl Store for Database {
         }
     }
 
-    async fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Unprojected>> {
-        read!(self.db, "read the inbox", |conn| inbox::waiting(conn, limit, now.into()))
+    async fn unprojected(&self, limit: i64, besides: Vec<i64>, now: DateTime<Utc>) -> Result<Vec<Unprojected>> {
+        read!(self.db, "read the inbox", |conn| inbox::waiting(conn, limit, &besides, now.into()))
     }
 
     async fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> Result<bool> {

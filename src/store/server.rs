@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -16,8 +16,19 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What the driver takes where the URL says nothing: two hours.
 const DRIVERS_KEEPALIVE: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// What runs on each new connection. Every statement of ours is meant for an index. A table that was nearly empty when it
+/// was last analysed would be read as a whole, for each statement and each foreign key, by plans that stay until it is analysed
+/// again. And no plan of theirs is worth compiling.
+const SETUP: &str = "SET enable_seqscan = off; SET jit = off";
+
 /// Connects as the URL says: to the first of its hosts that will do, where it names several.
 pub(super) async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
+    let mut conn = connect_as_told(url).await?;
+    conn.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+async fn connect_as_told(url: String) -> ConnectionResult<AsyncPgConnection> {
     let bad = |e: &dyn std::fmt::Display| ConnectionError::BadConnection(e.to_string());
     let mut config: tokio_postgres::Config =
         url.parse().map_err(|e: tokio_postgres::Error| ConnectionError::InvalidConnectionUrl(e.to_string()))?;

@@ -222,7 +222,7 @@ impl Store for SimStore {
     }
 
     pass_on! {
-        fn unprojected(&self, limit: i64, now: DateTime<Utc>) -> Vec<Unprojected>;
+        fn unprojected(&self, limit: i64, besides: Vec<i64>, now: DateTime<Utc>) -> Vec<Unprojected>;
         fn project(&self, events: Vec<Projected>, now: DateTime<Utc>) -> bool;
         fn oldest_unprojected(&self) -> Option<DateTime<Utc>>;
         fn pick_due(&self, limit: i64, revisit_at: DateTime<Utc>, now: DateTime<Utc>) -> Picked;

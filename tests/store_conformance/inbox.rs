@@ -23,7 +23,7 @@ stories! {
         assert_eq!(kept, [Kept::New, Kept::Again, Kept::Again]);
         assert_eq!(w.receives(&[again, succeeded("b").arrives(minute(6))]).await, [Kept::Again, Kept::New]);
 
-        let waiting = w.store.unprojected(10, minute(9)).await.expect("read");
+        let waiting = w.store.unprojected(10, Vec::new(), minute(9)).await.expect("read");
         assert_eq!(waiting.len(), 2);
         assert_eq!(waiting[0].body, succeeded("a").body());
         assert_eq!(w.store.oldest_unprojected().await.expect("read"), Some(minute(1)));
@@ -49,7 +49,7 @@ stories! {
         let stored = if w.sql.is_postgres() { "upper(encode(body, 'hex'))" } else { "hex(body)" };
         let row = w.sql.row(&format!("{stored}, state, note, next_attempt_at"), "webhook_events").await;
         assert_eq!(row, [json!(hex), json!("failed"), json!("the body is not a Stripe event: not UTF-8"), json!(null)]);
-        assert!(w.store.unprojected(10, hour(1_000)).await.expect("read").is_empty());
+        assert!(w.store.unprojected(10, Vec::new(), hour(1_000)).await.expect("read").is_empty());
         assert_eq!(w.store.oldest_unprojected().await.expect("read"), None);
     }
 
@@ -66,10 +66,16 @@ stories! {
         w.receives(&[succeeded("d").arrives(minute(3))]).await;
         w.receives(&[succeeded("b").arrives(minute(2))]).await;
 
-        let waiting = w.store.unprojected(3, minute(9)).await.expect("read");
+        let waiting = w.store.unprojected(3, Vec::new(), minute(9)).await.expect("read");
         let ids: Vec<&str> = waiting.iter().map(|event| event.event_id.as_str()).collect();
         assert_eq!(ids, [succeeded("c").id, succeeded("a").id, succeeded("b").id]);
-        assert!(w.store.unprojected(10, minute(0)).await.expect("read").is_empty(), "none is due before it came");
+        assert!(w.store.unprojected(10, Vec::new(), minute(0)).await.expect("read").is_empty(), "none is due before it came");
+
+        // While those are being projected, the next are read.
+        let these = waiting.iter().map(|event| event.row_id).collect();
+        let next = w.store.unprojected(3, these, minute(9)).await.expect("read");
+        let ids: Vec<&str> = next.iter().map(|event| event.event_id.as_str()).collect();
+        assert_eq!(ids, [succeeded("d").id]);
     }
 
     /// Given a batch with one event that cannot be read and one that the database refuses, when it is projected, then
@@ -78,7 +84,7 @@ stories! {
         let bad = charge("neg").told("charge.succeeded", hour(0));
         let thief = charge("thief").told("charge.succeeded", hour(0));
         w.receives(&[&succeeded("a"), &bad, &succeeded("b"), &thief].map(|event| event.arrives(minute(1)))).await;
-        let waiting = w.store.unprojected(10, minute(1)).await.expect("read");
+        let waiting = w.store.unprojected(10, Vec::new(), minute(1)).await.expect("read");
         // Charge `ch_b` under another payment's key: the unique key on the charge refuses it.
         let mut stolen = succeeded("b").fact();
         if let Fact::Payment(source) = &mut stolen {
@@ -103,8 +109,8 @@ stories! {
         assert_eq!(w.sql.count("payments").await, 2, "nothing half-written of the refused one");
         assert_eq!(w.sql.count("payment_sources WHERE payment_key = 'pi_other'").await, 0);
 
-        assert!(w.store.unprojected(10, minute(30)).await.expect("read").is_empty());
-        let again = w.store.unprojected(10, minute(33)).await.expect("read");
+        assert!(w.store.unprojected(10, Vec::new(), minute(30)).await.expect("read").is_empty());
+        let again = w.store.unprojected(10, Vec::new(), minute(33)).await.expect("read");
         assert_eq!(again.iter().map(|event| (event.row_id, event.attempts)).collect::<Vec<_>>(),
             [(waiting[1].row_id, 1), (waiting[3].row_id, 1)]);
     }
@@ -112,7 +118,7 @@ stories! {
     /// Given an event that failed, when its retry can be read, then it is projected and its error is gone from the queue.
     async fn a_failed_event_is_retried(w: World) {
         w.receives(&[succeeded("a").arrives(minute(1))]).await;
-        let row_id = w.store.unprojected(1, minute(1)).await.expect("read")[0].row_id;
+        let row_id = w.store.unprojected(1, Vec::new(), minute(1)).await.expect("read")[0].row_id;
         let failed = Projected { row_id, fact: Err("not yet".into()), retry_at: minute(10) };
         w.store.project(vec![failed], minute(2)).await.expect("recorded");
         assert_eq!(w.store.oldest_unprojected().await.expect("read"), None, "a failed one is not counted as waiting");
@@ -128,6 +134,6 @@ stories! {
         w.hears([charge("a").told("charge.something_new", hour(0))]).await;
         let row = w.sql.row("state, note", "webhook_events").await;
         assert_eq!(row, [json!("ignored"), json!("a type that payoutd does not act on")]);
-        assert!(w.store.unprojected(10, minute(1) + TimeDelta::days(9)).await.expect("read").is_empty());
+        assert!(w.store.unprojected(10, Vec::new(), minute(1) + TimeDelta::days(9)).await.expect("read").is_empty());
     }
 }

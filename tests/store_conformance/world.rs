@@ -153,7 +153,7 @@ impl World {
 
     /// Reads and projects everything that waits, in the order in which it came.
     pub async fn projects(&self, now: DateTime<Utc>) {
-        let waiting = self.store.unprojected(1_000, now).await.expect("read");
+        let waiting = self.store.unprojected(1_000, Vec::new(), now).await.expect("read");
         let read = |event: payoutd::ports::Unprojected| Projected {
             row_id: event.row_id,
             fact: event::facts(&event.body).map(|(_, fact)| fact).map_err(|why| why.to_string()),

@@ -1,5 +1,6 @@
 //! The inbox: keeps what came, hands out what is to be projected.
 
+use diesel::dsl::not;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -38,14 +39,15 @@ pub(in crate::store) async fn keep(conn: &mut Conn, new: &[NewEvent]) -> Result<
     Ok(kept)
 }
 
-/// Events that wait, in the order in which they came.
+/// Events that wait, besides these, in the order in which they came.
 pub(in crate::store) async fn waiting(
     conn: &mut Conn,
     limit: i64,
+    besides: &[i64],
     now: Timestamp,
 ) -> Result<Vec<Unprojected>, TxError> {
     let rows: Vec<(i64, String, Vec<u8>, i32, Timestamp)> = events::table
-        .filter(events::next_attempt_at.le(now))
+        .filter(events::next_attempt_at.le(now).and(not(among!(events::id, besides))))
         .order((events::next_attempt_at, events::id))
         .limit(limit)
         .select((events::id, events::event_id, events::body, events::attempts, events::received_at))
