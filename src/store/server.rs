@@ -16,9 +16,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What the driver takes where the URL says nothing: two hours.
 const DRIVERS_KEEPALIVE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What runs on each new connection. Every statement of ours is meant for an index. A table that was nearly empty when it
-/// was last analysed would be read as a whole, for each statement and each foreign key, by plans that stay until it is analysed
-/// again. And no plan of theirs is worth compiling.
+/// What runs on each new connection. Everything is meant to be found through an index. A table that was nearly empty when it was
+/// last analysed would be read as a whole, above all for each foreign key of each row, by plans that stay until it is analysed
+/// again. And no plan is worth compiling.
 const SETUP: &str = "SET enable_seqscan = off; SET jit = off";
 
 /// Connects as the URL says: to the first of its hosts that will do, where it names several.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use payoutd::domain::event;
 use payoutd::domain::facts::Fact;
 use payoutd::domain::hold::Subject;
 use payoutd::domain::ids::{MentorId, PaymentId};
@@ -16,7 +17,7 @@ use payoutd::ports::{
 use payoutd::store::Database;
 use serde_json::json;
 
-use crate::events::{hour, later};
+use crate::events::{charge, hour, later};
 use crate::grown::grown;
 use crate::reading::{Plan, assert_reads_little, log_plans, reading};
 use crate::sql::literal;
@@ -76,6 +77,42 @@ async fn what_is_read_depends_on_what_is_due() {
     removing_costs_what_is_removed(&w).await;
     pages_cost_what_they_hold(&w).await;
     a_burst_is_found_by_number(&w).await;
+}
+
+/// Given a database whose statistics were gathered while next to nothing was on record, when a daemon projects 600 charges, then no
+/// statement and no foreign key reads a whole table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_database_is_read_through_its_indexes() {
+    let w = World::postgres().await;
+    let kept: Vec<_> =
+        (0..601).map(|n| charge(&format!("n{n}")).told("charge.succeeded", hour(0)).arrives(hour(1))).collect();
+    let project = async |s: &Database| {
+        let events = s.unprojected(200, Vec::new(), later()).await.expect("read");
+        let projected = |event: Unprojected| Projected {
+            row_id: event.row_id,
+            fact: Ok(event::facts(&event.body).expect("readable").1),
+            retry_at: later(),
+        };
+        assert!(s.project(events.into_iter().map(projected).collect(), later()).await.expect("projected"));
+    };
+    {
+        let store = open(w.url());
+        store.keep_events(kept[..1].to_vec()).await.expect("kept");
+        project(&store).await;
+    }
+    w.sql.run("VACUUM ANALYZE").await;
+    log_plans(&w).await;
+    let all = async |s: &Database| {
+        s.keep_events(kept[1..].to_vec()).await.expect("kept");
+        for _ in 0..3 {
+            project(s).await;
+        }
+    };
+    let ((), read) = reading(&w, all).await;
+    assert_eq!(w.sql.count("ledger_entries").await, 4 * 601);
+    assert!(read.plans.iter().any(|plan| plan.statement.contains("FOR KEY SHARE")), "foreign keys were looked at");
+    // Twenty lookups for each.
+    assert_reads_little("600 charges in a new database", &read, 600 * 20);
 }
 
 /// Given statistics that were gathered while no event waited, and 20,000 that wait now, when a hundred are projected, then they

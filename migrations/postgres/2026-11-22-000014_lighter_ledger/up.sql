@@ -2,18 +2,20 @@
 
 -- That their journals exist is looked up once for each journal, where both sides are added up, and not for each entry, whose foreign
 -- key would also lock the journal each time. A journal is never taken away (ledger_journals_append_only), so that is all of it.
+-- Each is looked up by itself: a join might read all of them, where there were few when they were last counted.
 CREATE OR REPLACE FUNCTION ledger_entries_balance() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     odd RECORD;
 BEGIN
-    SELECT e.journal_id, e.currency, e.amount, j.id IS NOT NULL AS is_known INTO odd
-    FROM (SELECT journal_id, currency, sum(amount) AS amount FROM new_entries GROUP BY journal_id, currency) AS e
-    LEFT JOIN ledger_journals AS j ON j.id = e.journal_id
-    WHERE e.amount <> 0 OR j.id IS NULL LIMIT 1;
+    SELECT * INTO odd
+    FROM (SELECT journal_id, currency, sum(amount) AS amount,
+                 (SELECT TRUE FROM ledger_journals WHERE id = journal_id) AS is_known
+          FROM new_entries GROUP BY journal_id, currency) AS sums
+    WHERE amount <> 0 OR is_known IS NULL LIMIT 1;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    IF NOT odd.is_known THEN
+    IF odd.is_known IS NULL THEN
         RAISE EXCEPTION 'journal % does not exist: the foreign key journal_id has to name one', odd.journal_id
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'ledger_entries_of_a_journal';
     END IF;

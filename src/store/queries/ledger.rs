@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
@@ -25,11 +26,11 @@ use crate::store::types::Timestamp;
 const JOURNALS: Columns =
     &[("key", "text"), ("payment_id", "bigint"), ("payout_id", "text"), ("kind", "text"), ("at", "timestamptz")];
 const WRITE_JOURNALS: &str = "INSERT INTO ledger_journals (key, payment_id, payout_id, kind, at) \
-    SELECT r.key, r.payment_id, r.payout_id, r.kind, r.at FROM {rows}";
+    SELECT r.key, r.payment_id, r.payout_id, r.kind, r.at FROM {rows} RETURNING id, key";
 const ENTRIES: Columns =
-    &[("key", "text"), ("account", "text"), ("mentor_id", "text"), ("currency", "text"), ("amount", "bigint")];
+    &[("journal_id", "bigint"), ("account", "text"), ("mentor_id", "text"), ("currency", "text"), ("amount", "bigint")];
 const WRITE_ENTRIES: &str = "INSERT INTO ledger_entries (journal_id, account, mentor_id, currency, amount) \
-    SELECT j.id, r.account, r.mentor_id, r.currency, r.amount FROM {rows} JOIN ledger_journals AS j ON j.key = r.key";
+    SELECT r.journal_id, r.account, r.mentor_id, r.currency, r.amount FROM {rows}";
 
 /// What is posted for one payment.
 #[derive(Default)]
@@ -60,7 +61,7 @@ pub(super) async fn post(
     if journals.is_empty() {
         return Ok(0);
     }
-    write(conn, &journals, &lines).await
+    write(conn, &journals, lines).await
 }
 
 /// A journal, as it is written.
@@ -76,7 +77,10 @@ pub(super) struct Journal<'a> {
 /// An entry of the journal with this key.
 #[derive(Serialize)]
 pub(super) struct Entry<'a> {
+    #[serde(skip)]
     key: String,
+    /// Known once the journal is written.
+    journal_id: Option<i64>,
     account: Account,
     mentor_id: Option<&'a MentorId>,
     currency: &'a Currency,
@@ -88,15 +92,32 @@ impl<'a> Entry<'a> {
     pub(super) fn new(key: &str, line: &'a Line, amount: i128) -> Result<Self, StoreError> {
         let amount = i64::try_from(amount).map_err(|e| corrupt(format!("journal {key}"), e))?;
         let Line { account, mentor, currency, .. } = line;
-        Ok(Self { key: key.to_owned(), account: *account, mentor_id: mentor.as_ref(), currency, amount })
+        Ok(Self {
+            key: key.to_owned(),
+            journal_id: None,
+            account: *account,
+            mentor_id: mentor.as_ref(),
+            currency,
+            amount,
+        })
     }
 }
 
 /// Writes journals, and the entries of these journals.
-pub(super) async fn write(conn: &mut Conn, journals: &[Journal<'_>], lines: &[Entry<'_>]) -> Result<usize, TxError> {
-    let written = Bulk::<()>::new(WRITE_JOURNALS, recordset(JOURNALS), journals).execute(conn).await?;
-    Bulk::<()>::new(WRITE_ENTRIES, recordset(ENTRIES), lines).execute(conn).await?;
-    Ok(written)
+pub(super) async fn write(
+    conn: &mut Conn,
+    journals: &[Journal<'_>],
+    mut lines: Vec<Entry<'_>>,
+) -> Result<usize, TxError> {
+    type Written = (BigInt, Text);
+    let written = Bulk::<Written>::new(WRITE_JOURNALS, recordset(JOURNALS), journals);
+    let written: Vec<(i64, String)> = written.load(conn).await?;
+    let ids: HashMap<&str, i64> = written.iter().map(|(id, key)| (key.as_str(), *id)).collect();
+    for line in &mut lines {
+        line.journal_id = ids.get(line.key.as_str()).copied();
+    }
+    Bulk::<()>::new(WRITE_ENTRIES, recordset(ENTRIES), &lines).execute(conn).await?;
+    Ok(written.len())
 }
 
 /// The same, by the payments' keys. Those that are not known are passed over.

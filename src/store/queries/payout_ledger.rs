@@ -58,7 +58,7 @@ pub(in crate::store) async fn post_waiting(conn: &mut Conn, now: DateTime<Utc>) 
             Err(error) => tracing::error!(payout.id = missing.payout, %error, "its ledger entries are not posted"),
         }
     }
-    let written = if new_journals.is_empty() { 0 } else { ledger::write(conn, &new_journals, &lines).await? };
+    let written = if new_journals.is_empty() { 0 } else { ledger::write(conn, &new_journals, lines).await? };
     let posted = payouts::table.filter(among!(payouts::stripe_payout_id, &done));
     diesel::update(posted).set(payouts::to_post.eq(false)).execute(conn).await?;
     Ok(written)
