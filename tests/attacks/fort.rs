@@ -25,6 +25,12 @@ impl Fort {
     pub fn with(variables: &[(&str, &str)]) -> Fort {
         let world = World::new();
         let serving = Serving::start(world.payoutd(&["serve"]).envs(variables.iter().copied()));
+        // There is no Stripe to catch up with: one that has heard of an event before its first look would wait for it.
+        let patience = Instant::now() + PATIENCE;
+        while count(&world, "continuity WHERE caught_up_at IS NOT NULL") == 0 {
+            assert!(Instant::now() < patience, "it does not look what it missed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         assert_eq!(send_event(serving.webhooks, SECRET, "evt_before"), 200);
         let calm_kib = memory_kib(serving.pid());
         Fort { world, serving, calm_kib }
