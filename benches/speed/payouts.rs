@@ -26,7 +26,7 @@ const CASES: [Case; 12] = [
     case("0 ms, 256 at once", 0, 256, 1, 10_000),
     case("0 ms, two daemons", 0, 256, 2, 10_000),
     case("0 ms, four daemons", 0, 256, 4, 10_000),
-    case("100 ms, 64 at once", 100, 64, 1, 12_800),
+    case("100 ms, 64 at once", 100, 64, 1, 16_000),
     case("100 ms, 256 at once", 100, 256, 1, 40_000),
     case("100 ms, 512 at once", 100, 512, 1, 60_000),
     by_sweep("sweep, 0 ms, 64 at once", 0, 64, 10_000),

@@ -1,5 +1,5 @@
-//! The pace of commits: what comes soon after a commit waits until there is enough of it, so that a busy daemon makes some
-//! ten commits of a kind a second, however far away Stripe is, and an idle one makes its own at once.
+//! The pace of commits: what comes soon after a commit waits until there is enough of it, so that a daemon whose Stripe is
+//! far away makes few commits, each with much in it, and an idle one makes its own at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::ports::Clock;
 
 /// Between two commits of less than enough. No longer than a call to Stripe takes: what it answered is as safe as what it is
 /// being asked.
-const BETWEEN: Duration = Duration::from_millis(100);
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// Groups that follow each other.
 pub(super) struct Pace {
@@ -85,9 +85,9 @@ mod tests {
         let mut pace = Pace::new(clock.clone(), 5);
         assert_eq!(gathered(&mut pace, &clock, 2).await, (1, 0), "nobody was before it");
         clock.0.store(30, Ordering::Relaxed);
-        assert_eq!(gathered(&mut pace, &clock, 2).await, (3, 100), "those that came meanwhile are with it");
-        clock.0.store(250, Ordering::Relaxed);
-        assert_eq!(gathered(&mut pace, &clock, 2).await, (1, 250), "it is time already");
+        assert_eq!(gathered(&mut pace, &clock, 2).await, (3, 200), "those that came meanwhile are with it");
+        clock.0.store(450, Ordering::Relaxed);
+        assert_eq!(gathered(&mut pace, &clock, 2).await, (1, 450), "it is time already");
     }
 
     #[tokio::test]
@@ -105,6 +105,6 @@ mod tests {
         clock.0.store(3_600_000, Ordering::Relaxed);
         gathered(&mut pace, &clock, 0).await;
         clock.0.store(0, Ordering::Relaxed);
-        assert_eq!(gathered(&mut pace, &clock, 0).await, (1, 100));
+        assert_eq!(gathered(&mut pace, &clock, 0).await, (1, 200));
     }
 }

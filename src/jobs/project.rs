@@ -25,11 +25,6 @@ const AWAY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct BatchSize(AtomicI64);
 
-/// Whether a batch is as large as it may be, so that more may wait.
-fn is_full(events: usize, size: i64) -> bool {
-    i64::try_from(events).is_ok_and(|events| events >= size)
-}
-
 impl Default for BatchSize {
     fn default() -> Self {
         Self(AtomicI64::new(FIRST))
@@ -56,6 +51,11 @@ impl BatchSize {
     fn failed(&self) {
         self.0.store(FIRST, Ordering::Relaxed);
     }
+}
+
+/// Whether a batch is as large as it may be, so that more may wait.
+fn is_full(events: usize, size: i64) -> bool {
+    i64::try_from(events).is_ok_and(|events| events >= size)
 }
 
 /// Events that were read, in the order in which they came.

@@ -15,7 +15,7 @@ use crate::ports::{Clock, Outcome, Recorded, Store};
 /// Outcomes that go into one transaction at most.
 const GROUP: usize = 100;
 /// Outcomes that wait for no others.
-const ENOUGH: usize = GROUP / 2;
+const ENOUGH: usize = GROUP * 2 / 3;
 /// How often to show a sign of life when there is nothing to write.
 const IDLE: Duration = Duration::from_secs(30);
 const AGAIN_AFTER: Duration = Duration::from_millis(500);

@@ -155,8 +155,8 @@ async fn claim_ready(
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let mut batch = Vec::new();
-    // Half of what may be claimed together, or of what may be on its way: the other half is read meanwhile.
-    let enough = jobs.settings.batch_size.min(jobs.settings.ahead).div_ceil(2);
+    // Not all that may be claimed together, or be on its way: the rest is read meanwhile.
+    let enough = (jobs.settings.batch_size * 2 / 3).min(jobs.settings.ahead / 2).max(1);
     let mut pace = Pace::new(jobs.clock.clone(), enough);
     while ready.recv_many(&mut batch, jobs.settings.batch_size).await > 0 {
         jobs.pulse.works(Loop::Release);
